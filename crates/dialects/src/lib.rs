@@ -1,0 +1,113 @@
+//! The task APIs of other people's clouds.
+//!
+//! A dialect is one cloud's way to ask how a long-running operation stands: its bytes, its signatures, its errors. Each
+//! has a folder here and speaks both ways. As a server it reads a signed request, proves the signature and writes the
+//! answer; as a client it signs a poll and reads what comes back. This crate does no IO and reads no clock: the instant,
+//! the secret and the random numbers are handed in.
+//!
+//! A signed poll, as the edge carries it out:
+//!
+//! ```
+//! use http::{HeaderMap, Method};
+//! use longrun_dialects::{Fault, Lent, Options, Request, RequestId, find};
+//! use longrun_model::{Ids, Timestamp};
+//!
+//! let headers = HeaderMap::from_iter([(http::header::HOST, "bm.api.qcloud.com".parse().unwrap())]);
+//! let request = Request {
+//!     method: &Method::GET,
+//!     path: "/v2/index.php",
+//!     query: "Action=DescriptionOperationResult&taskId=1",
+//!     headers: &headers,
+//!     body: &[],
+//! };
+//! let dialect = find(&request).expect("the path belongs to tencent-bm");
+//! let call = dialect.parse(&request, &Options::default());
+//! let fault = call.claim.expect_err("nobody signed it");
+//! let lent = Lent { ids: &Ids::new([0; 16]), request_id: RequestId(1), now: Timestamp::default() };
+//! let reply = dialect.answer(&call.frame, &lent, Err(&fault));
+//! assert_eq!(reply.status, 200);
+//! assert!(reply.body.starts_with(br#"{"code":4"#));
+//! ```
+
+mod call;
+mod client;
+mod fault;
+mod form;
+mod proof;
+mod reply;
+mod stamp;
+mod wire;
+
+pub mod alibaba_bpstudio;
+pub mod huawei_elb;
+pub mod tencent;
+pub mod tencent_bm;
+pub mod tencent_vpc;
+
+pub use call::{Call, Claim, Format, Frame, Identity, OperationRef, Options, Request, Wish};
+pub use client::{
+    Credential, Endpoint, Observation, Observed, QueryError, Retry, SignError, Target, Watched,
+};
+pub use fault::Fault;
+pub use proof::{Algorithm, Derivation, Proof};
+pub use reply::{Lent, Reply, RequestId};
+
+use http::HeaderMap;
+use longrun_model::{Operation, Timestamp};
+
+/// One cloud's task API, both directions.
+pub trait Dialect: Send + Sync {
+    /// Its name in settings, targets, metrics and logs, for example `tencent-bm`.
+    fn name(&self) -> &'static str;
+
+    /// Whether the request is in this dialect. Cheap: it looks at the path, and at most at one parameter.
+    fn claims(&self, request: &Request) -> bool;
+
+    /// Reads a request. Never fails as a whole: what is wrong with it stands in the call, together with the frame that
+    /// even a refusal needs.
+    fn parse<'a>(&self, request: &Request<'a>, options: &Options) -> Call<'a>;
+
+    /// Proves that whoever holds `secret` signed the call, and did so recently.
+    fn verify(&self, proof: &Proof, secret: &[u8], now: Timestamp) -> Result<(), Fault> {
+        proof.verify(secret, now)
+    }
+
+    /// Writes the answer. The one place of the dialect where a fault becomes an error code.
+    fn answer(&self, frame: &Frame, lent: &Lent, outcome: Result<&Operation, &Fault>) -> Reply;
+
+    /// Writes a signed request that asks how `target` stands. `nonce` is random and fresh.
+    fn poll(
+        &self,
+        target: &Target,
+        endpoint: &Endpoint,
+        credential: &Credential,
+        now: Timestamp,
+        nonce: u128,
+    ) -> Result<http::Request<Vec<u8>>, SignError>;
+
+    /// Reads what came back.
+    fn read(
+        &self,
+        status: u16,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Observation, QueryError>;
+}
+
+/// Every dialect. The first that claims a request serves it.
+pub static ALL: [&dyn Dialect; 4] = [
+    &tencent_bm::TencentBm,
+    &tencent_vpc::TencentVpc,
+    &alibaba_bpstudio::AlibabaBpstudio,
+    &huawei_elb::HuaweiElb,
+];
+
+/// The dialect that a request is in.
+pub fn find(request: &Request) -> Option<&'static dyn Dialect> {
+    ALL.into_iter().find(|dialect| dialect.claims(request))
+}
+
+/// The dialect with this name.
+pub fn named(name: &str) -> Option<&'static dyn Dialect> {
+    ALL.into_iter().find(|dialect| dialect.name() == name)
+}

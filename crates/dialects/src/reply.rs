@@ -1,0 +1,76 @@
+//! What goes back to the caller.
+
+use http::{HeaderName, HeaderValue};
+use longrun_model::{Ids, Timestamp};
+use std::fmt;
+
+/// What the edge lends to whoever writes an answer.
+#[derive(Debug)]
+pub struct Lent<'a> {
+    /// Turns keys into the texts that stand for them.
+    pub ids: &'a Ids,
+    /// The number of this request, random.
+    pub request_id: RequestId,
+    /// The server's time.
+    pub now: Timestamp,
+}
+
+/// The number of a request, which its answer carries so that people can find it in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId(pub u128);
+
+impl fmt::Display for RequestId {
+    /// As a UUID of version 4, in lower case.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.0 & !(0xF << 76) | 4 << 76;
+        let id = id & !(0b11 << 62) | 0b10 << 62;
+        write!(
+            formatter,
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            id >> 96,
+            id >> 80 & 0xFFFF,
+            id >> 64 & 0xFFFF,
+            id >> 48 & 0xFFFF,
+            id & 0xFFFF_FFFF_FFFF
+        )
+    }
+}
+
+/// An answer, ready for the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The content type, exactly as the cloud's clients expect it.
+    pub content_type: &'static str,
+    /// Further headers.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// An answer with status 200 and a JSON body.
+    pub fn json(body: Vec<u8>) -> Self {
+        Self {
+            status: 200,
+            content_type: "application/json",
+            headers: Vec::new(),
+            body,
+        }
+    }
+
+    /// The same with another status.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The same with one more header.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}

@@ -1,0 +1,96 @@
+//! The ways in which the clouds write an instant.
+
+use jiff::tz::TimeZone;
+use longrun_model::Timestamp;
+
+/// Reads `2026-11-21T02:02:06Z`, with or without fractions of a second.
+pub(crate) fn read_rfc3339(text: &str) -> Option<Timestamp> {
+    // An offset other than Z is no form that a cloud's client sends.
+    let instant: jiff::Timestamp = text.ends_with('Z').then(|| text.parse().ok())??;
+    Some(Timestamp::from_millis(instant.as_millisecond()))
+}
+
+/// Reads `20261121T020304Z`.
+pub(crate) fn read_basic(text: &str) -> Option<Timestamp> {
+    if text.len() != 16 || !text.is_ascii() {
+        return None;
+    }
+    let dashed = format!(
+        "{}-{}-{}T{}:{}:{}",
+        &text[..4],
+        &text[4..6],
+        &text[6..8],
+        &text[9..11],
+        &text[11..13],
+        &text[13..15]
+    );
+    (&text[8..9] == "T" && &text[15..] == "Z").then(|| read_rfc3339(&format!("{dashed}Z")))?
+}
+
+/// Writes `2026-11-21T02:02:06Z`.
+pub(crate) fn write_seconds(instant: Timestamp) -> String {
+    format(instant, "%Y-%m-%dT%H:%M:%SZ")
+}
+
+/// Writes `2026-11-21T02:02:06.123Z`.
+pub(crate) fn write_millis(instant: Timestamp) -> String {
+    format!(
+        "{}.{:03}Z",
+        format(instant, "%Y-%m-%dT%H:%M:%S"),
+        instant.as_millis().rem_euclid(1_000)
+    )
+}
+
+/// Writes `20261121T020304Z`.
+pub(crate) fn write_basic(instant: Timestamp) -> String {
+    format(instant, "%Y%m%dT%H%M%SZ")
+}
+
+/// Writes `2026-11-21`, the day in UTC.
+pub(crate) fn write_day(instant: Timestamp) -> String {
+    format(instant, "%Y-%m-%d")
+}
+
+fn format(instant: Timestamp, pattern: &str) -> String {
+    let instant = jiff::Timestamp::from_millisecond(instant.as_millis())
+        .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    instant
+        .to_zoned(TimeZone::UTC)
+        .strftime(pattern)
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_read_and_written() {
+        let instant = Timestamp::from_millis(1_795_226_526_123);
+        assert_eq!(write_millis(instant), "2026-11-21T02:02:06.123Z");
+        assert_eq!(write_seconds(instant), "2026-11-21T02:02:06Z");
+        assert_eq!(write_basic(instant), "20261121T020206Z");
+        assert_eq!(write_day(instant), "2026-11-21");
+        assert_eq!(
+            read_rfc3339("2026-11-21T02:02:06.123456789Z"),
+            Some(instant)
+        );
+        assert_eq!(
+            read_basic("20261121T020206Z"),
+            Some(Timestamp::from_seconds(1_795_226_526))
+        );
+        for text in [
+            "",
+            "2026-11-21",
+            "2026-11-21T02:02:06+01:00",
+            "20261121T020206",
+            "2026-13-21T02:02:06Z",
+        ] {
+            assert_eq!(
+                (read_rfc3339(text), read_basic(text)),
+                (None, None),
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Tencent, API 2.0: what its products share.

@@ -1,0 +1,433 @@
+//! The state of an operation and of its resources.
+
+use crate::{
+    Account, Json, KindName, Mix, MixedEnd, OperationKey, ProjectId, ResourceId, Submission, Tally,
+    Timestamp, WorkerName,
+};
+
+/// Where an operation is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Waits for a worker.
+    Queued,
+    /// A worker holds it.
+    Running,
+    /// A worker holds it and has been asked to stop.
+    Cancelling,
+    /// Ended: all went well.
+    Succeeded,
+    /// Ended: nothing went well.
+    Failed,
+    /// Ended: some resources succeeded, some did not.
+    Partial,
+    /// Ended on request.
+    Cancelled,
+    /// Ended by its deadline.
+    Expired,
+}
+
+impl Phase {
+    /// All of them, in the order of the documents.
+    pub const ALL: [Self; 8] = [
+        Self::Queued,
+        Self::Running,
+        Self::Cancelling,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Partial,
+        Self::Cancelled,
+        Self::Expired,
+    ];
+
+    /// Whether the operation has ended, for good.
+    pub const fn is_ended(self) -> bool {
+        match self {
+            Self::Queued | Self::Running | Self::Cancelling => false,
+            Self::Succeeded | Self::Failed | Self::Partial | Self::Cancelled | Self::Expired => {
+                true
+            }
+        }
+    }
+
+    /// The word for it in the native API and in the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Cancelling => "cancelling",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Partial => "partial",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// The phase with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|phase| phase.as_str() == word)
+    }
+}
+
+/// Where one resource is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ResourceStatus {
+    /// Nobody has begun with it.
+    Pending,
+    /// A worker is at it.
+    Running,
+    /// Ended well.
+    Succeeded,
+    /// Ended badly.
+    Failed,
+    /// Ended because the operation was cancelled.
+    Cancelled,
+}
+
+impl ResourceStatus {
+    /// All of them, in the order of the documents.
+    pub const ALL: [Self; 5] = [
+        Self::Pending,
+        Self::Running,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
+    /// Whether the resource has ended, for good.
+    pub const fn is_ended(self) -> bool {
+        match self {
+            Self::Pending | Self::Running => false,
+            Self::Succeeded | Self::Failed | Self::Cancelled => true,
+        }
+    }
+
+    /// What it adds to the set of its operation.
+    pub const fn mix(self) -> Mix {
+        match self {
+            Self::Pending | Self::Running => Mix::UNFINISHED,
+            Self::Succeeded => Mix::SUCCEEDED,
+            Self::Failed | Self::Cancelled => Mix::FAILED,
+        }
+    }
+
+    /// The word for it in the native API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The status with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+}
+
+/// What went wrong with an operation or a resource, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// A short code for programs.
+    pub code: Box<str>,
+    /// A sentence for people.
+    pub message: Box<str>,
+    /// Whether trying again may help.
+    pub retryable: bool,
+}
+
+impl Failure {
+    /// A failure that trying again does not mend.
+    pub fn new(code: impl Into<Box<str>>, message: impl Into<Box<str>>) -> Self {
+        Self {
+            code: code.into(),
+            message: message.into(),
+            retryable: false,
+        }
+    }
+}
+
+/// One thing that the operation works on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// Its id, unique inside the operation.
+    pub id: ResourceId,
+    /// What sort of thing it is; opaque.
+    pub kind: Option<Box<str>>,
+    /// What the worker needs to know about it.
+    pub input: Option<Json>,
+    /// Where it is.
+    pub status: ResourceStatus,
+    /// What came out of it.
+    pub output: Option<Json>,
+    /// What went wrong with it.
+    pub error: Option<Box<Failure>>,
+}
+
+/// The resources of an operation, or those of them that were loaded for the command at hand.
+///
+/// Each has an index, its place in the submission. They are kept in the order of their indexes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resources {
+    total: u32,
+    loaded: Vec<(u32, Resource)>,
+}
+
+impl Resources {
+    /// All resources of an operation.
+    pub fn whole(resources: impl IntoIterator<Item = Resource>) -> Self {
+        let loaded: Vec<_> = (0..).zip(resources).collect();
+        Self {
+            total: u32::try_from(loaded.len()).expect("limits::RESOURCES_MAX fits in 32 bits"),
+            loaded,
+        }
+    }
+
+    /// Some resources out of `total`, ascending by index.
+    pub fn part(total: u32, loaded: Vec<(u32, Resource)>) -> Self {
+        assert!(
+            loaded.is_sorted_by(|(one, _), (next, _)| one < next),
+            "resources are loaded in ascending order"
+        );
+        assert!(
+            loaded.last().is_none_or(|(index, _)| *index < total),
+            "an index lies below the total"
+        );
+        Self { total, loaded }
+    }
+
+    /// How many the operation has, loaded or not.
+    pub const fn total(&self) -> u32 {
+        self.total
+    }
+
+    /// Whether every one of them is loaded.
+    pub fn is_whole(&self) -> bool {
+        self.loaded.len() == self.total as usize
+    }
+
+    /// The loaded ones, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Resource> {
+        self.loaded.iter().map(|(_, resource)| resource)
+    }
+
+    /// The loaded ones with their indexes, in order.
+    pub fn indexed(&self) -> &[(u32, Resource)] {
+        &self.loaded
+    }
+
+    /// The loaded one with this index.
+    pub fn get(&self, index: u32) -> Option<&Resource> {
+        self.position(index)
+            .map(|position| &self.loaded[position].1)
+    }
+
+    pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut Resource> {
+        self.position(index)
+            .map(|position| &mut self.loaded[position].1)
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Resource> {
+        self.loaded.iter_mut().map(|(_, resource)| resource)
+    }
+
+    fn position(&self, index: u32) -> Option<usize> {
+        // Nearly always all are loaded, and then the index is the position.
+        match self.loaded.get(index as usize) {
+            Some((found, _)) if *found == index => Some(index as usize),
+            _ => self
+                .loaded
+                .binary_search_by_key(&index, |(found, _)| *found)
+                .ok(),
+        }
+    }
+}
+
+/// A worker's hold on an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Who holds it.
+    pub worker: WorkerName,
+    /// When it ends unless the worker is heard of.
+    pub until: Timestamp,
+    /// How far each heartbeat or report moves its end.
+    pub length_millis: i64,
+}
+
+/// How far an operation is, as its worker says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// 0 to 100, if the worker said so.
+    pub percent: Option<u8>,
+    /// What it is doing.
+    pub message: Option<Box<str>>,
+}
+
+/// An operation: its head, and as many of its resources as were loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Its key in the store.
+    pub key: OperationKey,
+    /// Whose it is.
+    pub account: Account,
+    /// What is done.
+    pub kind: KindName,
+    /// The project it belongs to.
+    pub project: Option<ProjectId>,
+    /// The region it is said to be in.
+    pub region: Option<Box<str>>,
+    /// The resource group that permission is checked against.
+    pub resource_group: Option<Box<str>>,
+    /// Labels, in the caller's order.
+    pub labels: Vec<(Box<str>, Box<str>)>,
+    /// 0 to 9; higher is leased earlier.
+    pub priority: u8,
+    /// The input of the whole operation.
+    pub input: Option<Json>,
+    /// What a mixed end counts as, where a dialect knows no third word.
+    pub mixed_end: MixedEnd,
+
+    /// Where it is.
+    pub phase: Phase,
+    /// Grows with every change that callers can see.
+    pub version: u64,
+    /// How often a worker has begun with it.
+    pub attempt: u32,
+    /// The number of its last lease. Whoever shows a lower one is late.
+    pub fence: u64,
+    /// Who holds it now.
+    pub lease: Option<Lease>,
+    /// How far it is.
+    pub progress: Progress,
+    /// How its resources stand.
+    pub tally: Tally,
+    /// What came out of it as a whole.
+    pub output: Option<Json>,
+    /// Why it failed; while it runs, the first failure of a resource so far.
+    pub error: Option<Failure>,
+
+    /// When it was submitted.
+    pub created_at: Timestamp,
+    /// When a worker first took it.
+    pub started_at: Option<Timestamp>,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// When it expires if it has not ended.
+    pub deadline_at: Option<Timestamp>,
+    /// How long it is kept after its end.
+    pub retention_millis: i64,
+    /// Whether it has been deleted, by request or by retention. Only its key and its account are left then.
+    pub removed: bool,
+
+    /// The resources that were loaded.
+    pub resources: Resources,
+}
+
+impl Operation {
+    /// A new operation, queued.
+    pub fn submitted(key: OperationKey, submission: &Submission, now: Timestamp) -> Self {
+        let resources = Resources::whole(submission.resources.iter().map(|new| Resource {
+            id: new.id.clone(),
+            kind: new.kind.clone(),
+            input: new.input.clone(),
+            status: ResourceStatus::Pending,
+            output: None,
+            error: None,
+        }));
+        Self {
+            key,
+            account: submission.account.clone(),
+            kind: submission.kind.clone(),
+            project: submission.project.clone(),
+            region: submission.region.clone(),
+            resource_group: submission.resource_group.clone(),
+            labels: submission.labels.clone(),
+            priority: submission.priority,
+            input: submission.input.clone(),
+            mixed_end: submission.mixed_end,
+            phase: Phase::Queued,
+            version: 1,
+            attempt: 0,
+            fence: 0,
+            lease: None,
+            progress: Progress::default(),
+            tally: Tally {
+                total: resources.total(),
+                ..Tally::default()
+            },
+            output: None,
+            error: None,
+            created_at: now,
+            started_at: None,
+            updated_at: now,
+            ended_at: None,
+            deadline_at: submission.deadline_at,
+            retention_millis: submission.retention_millis,
+            removed: false,
+            resources,
+        }
+    }
+
+    /// The set of what its resources are. One that names no resource is its own single unit.
+    pub fn mix(&self) -> Mix {
+        self.tally.mix().unwrap_or(match self.phase {
+            Phase::Queued | Phase::Running | Phase::Cancelling => Mix::UNFINISHED,
+            Phase::Succeeded => Mix::SUCCEEDED,
+            Phase::Failed | Phase::Partial | Phase::Cancelled | Phase::Expired => Mix::FAILED,
+        })
+    }
+
+    /// Whether callers that know only success and failure are told success. Ask only once it has ended.
+    pub fn counts_as_success(&self) -> bool {
+        match self.phase {
+            Phase::Succeeded => true,
+            Phase::Partial => self.mixed_end == MixedEnd::Succeeded,
+            Phase::Queued
+            | Phase::Running
+            | Phase::Cancelling
+            | Phase::Failed
+            | Phase::Cancelled
+            | Phase::Expired => false,
+        }
+    }
+
+    /// How far it is in percent: what the worker said, or the share of its resources that have ended.
+    pub fn percent(&self) -> u8 {
+        if self.phase == Phase::Succeeded {
+            return 100;
+        }
+        let Tally { total, .. } = self.tally;
+        let ended = u64::from(total - self.tally.unfinished()) * 100 / u64::from(total.max(1));
+        self.progress
+            .percent
+            .unwrap_or(u8::try_from(ended).unwrap_or(100))
+    }
+
+    /// When its result is deleted, once it has ended.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.ended_at
+            .map(|ended_at| ended_at.plus_millis(self.retention_millis))
+    }
+
+    /// When it next needs a [`crate::Command::Tick`].
+    pub fn due_at(&self) -> Option<Timestamp> {
+        if self.removed {
+            return None;
+        }
+        if self.phase.is_ended() {
+            return self.expires_at();
+        }
+        let lease_end = self.lease.as_ref().map(|lease| lease.until);
+        [self.deadline_at, lease_end].into_iter().flatten().min()
+    }
+
+    /// Whether a worker may take it.
+    pub const fn is_leasable(&self) -> bool {
+        matches!(self.phase, Phase::Queued)
+    }
+}
