@@ -225,6 +225,24 @@ impl Resources {
             .map(|position| &self.loaded[position].1)
     }
 
+    /// Adds resources that were loaded later, ascending by index. Those that are here already stay as they are.
+    pub fn merge(&mut self, more: Vec<(u32, Resource)>) {
+        if self.is_whole() {
+            return;
+        }
+        let mut mine = std::mem::take(&mut self.loaded).into_iter().peekable();
+        let mut merged = Vec::with_capacity(more.len());
+        for (index, resource) in more {
+            merged.extend(std::iter::from_fn(|| mine.next_if(|(own, _)| *own < index)));
+            merged.push(
+                mine.next_if(|(own, _)| *own == index)
+                    .unwrap_or((index, resource)),
+            );
+        }
+        merged.extend(mine);
+        self.loaded = merged;
+    }
+
     pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut Resource> {
         self.position(index)
             .map(|position| &mut self.loaded[position].1)

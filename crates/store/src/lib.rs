@@ -1,0 +1,74 @@
+//! Where operations are kept.
+//!
+//! A store finds and saves; it never decides what a command does: that is the model's part, and every store runs it
+//! through the same [`Workset`](workset). A commit carries many writes in one transaction; when it returns, all of them
+//! are durable. The memory store is the oracle that the others are held against by one conformance suite.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! use longrun_model::{Submission, Timestamp};
+//! use longrun_store::{MemoryStore, Store, Write, Written};
+//!
+//! let store = MemoryStore::default();
+//! let write = Write::Submit(Submission::new("acme", "reboot"));
+//! let written = store.commit(vec![write], Timestamp::from_millis(1_000)).await.unwrap();
+//! let [Ok(Written::Submitted(submitted))] = written.as_slice() else { panic!("one write, one result") };
+//! let stored = store.get(submitted.operation.key).await.unwrap();
+//! assert_eq!(stored.as_ref(), Some(&*submitted.operation));
+//! # });
+//! ```
+
+mod access_key;
+mod error;
+mod memory;
+mod query;
+mod workset;
+mod write;
+
+pub use access_key::AccessKey;
+pub use error::StoreError;
+pub use memory::MemoryStore;
+pub use query::{Due, Filter, HistoryEntry, Page};
+pub use write::{LeaseWish, Refused, Submitted, Write, Written};
+
+use futures_util::future::BoxFuture;
+use longrun_model::{Operation, OperationKey, Timestamp};
+
+/// What a commit leads to: for each write, in order, what it did or why it did nothing.
+pub type Committed = Vec<Result<Written, Refused>>;
+
+/// A place that keeps operations.
+///
+/// Calls may block their thread for as long as a disk takes: the engine makes each commit from a thread of its own.
+pub trait Store: Send + Sync + 'static {
+    /// Carries out `writes` in order, as one transaction. Once it has returned, they are durable. An error means that
+    /// none of them happened.
+    fn commit(
+        &self,
+        writes: Vec<Write>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Committed, StoreError>>;
+
+    /// The operation with this key and all its resources. One that was removed is still found, and says so.
+    fn get(&self, key: OperationKey) -> BoxFuture<'_, Result<Option<Operation>, StoreError>>;
+
+    /// Operations without their resources, newest first.
+    fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Page, StoreError>>;
+
+    /// The history of an operation from event number `after` on, at most `limit` of them.
+    fn history(
+        &self,
+        key: OperationKey,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<HistoryEntry>, StoreError>>;
+
+    /// The operations whose timers have run out at `now`, at most `limit`, and when the next one will.
+    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Due, StoreError>>;
+
+    /// All access keys.
+    fn access_keys(&self) -> BoxFuture<'_, Result<Vec<AccessKey>, StoreError>>;
+
+    /// The secret that textual ids are made with. The first caller's proposal stays for the life of the store.
+    fn id_secret(&self, proposal: [u8; 16]) -> BoxFuture<'_, Result<[u8; 16], StoreError>>;
+}

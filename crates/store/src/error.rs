@@ -1,0 +1,40 @@
+//! What can go wrong with a store itself.
+
+use std::error::Error;
+
+/// Why a store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database did not answer, or not in time, or had no room.
+    #[error("could not {doing}")]
+    Database {
+        /// What was being done.
+        doing: &'static str,
+        /// What the database said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// Something stored cannot be understood.
+    #[error("{what} of operation {key} cannot be read")]
+    Unreadable {
+        /// Which part.
+        what: &'static str,
+        /// Of which operation.
+        key: u64,
+    },
+    /// The file was written by a later program.
+    #[error(
+        "the store has schema {found}, and this program knows schemas up to {known}: use a newer program"
+    )]
+    Newer {
+        /// The schema it has.
+        found: i64,
+        /// The last schema that this program knows.
+        known: i64,
+    },
+    /// The file is no store of this program.
+    #[error("`{0}` is a database of another program")]
+    Foreign(String),
+    /// Another process uses the file.
+    #[error("`{0}` is in use by another process: a store file serves one process at a time")]
+    InUse(String),
+}

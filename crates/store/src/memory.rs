@@ -1,0 +1,257 @@
+//! The store that forgets everything when it ends: for tests and emulators, and the oracle for the others.
+
+use crate::workset::{self, AccessKeyChange, Changes, Indexed, Tables, Touched};
+use crate::{
+    AccessKey, Committed, Due, Filter, HistoryEntry, LeaseWish, Page, Store, StoreError, Write,
+};
+use futures_util::future::{BoxFuture, FutureExt, ready};
+use longrun_model::{
+    Account, Change, Event, KindName, Operation, OperationKey, Outcome, Resource, Resources,
+    Timestamp, Touch,
+};
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// A store in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    last_key: u64,
+    operations: BTreeMap<OperationKey, Operation>,
+    history: BTreeMap<(OperationKey, u64), Event>,
+    timers: BTreeSet<(Timestamp, OperationKey)>,
+    queue: BTreeMap<(KindName, Account), BTreeSet<(u8, OperationKey)>>,
+    idempotent: HashMap<(Account, Box<str>), (OperationKey, [u8; 16])>,
+    access_keys: BTreeMap<Box<str>, AccessKey>,
+    id_secret: Option<[u8; 16]>,
+}
+
+impl Store for MemoryStore {
+    fn commit(
+        &self,
+        writes: Vec<Write>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Committed, StoreError>> {
+        let mut state = self.state.lock();
+        let committed = workset::run(&mut *state, writes, now).map(|(changes, results)| {
+            state.save(changes);
+            results
+        });
+        ready(committed).boxed()
+    }
+
+    fn get(&self, key: OperationKey) -> BoxFuture<'_, Result<Option<Operation>, StoreError>> {
+        ready(Ok(self.state.lock().operations.get(&key).cloned())).boxed()
+    }
+
+    fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Page, StoreError>> {
+        ready(Ok(self.state.lock().list(&filter))).boxed()
+    }
+
+    fn history(
+        &self,
+        key: OperationKey,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<HistoryEntry>, StoreError>> {
+        let state = self.state.lock();
+        let range = (key, after.saturating_add(1))..=(key, u64::MAX);
+        let entries = state.history.range(range).take(limit);
+        let entries = entries.map(|((_, number), event)| HistoryEntry {
+            number: *number,
+            event: event.clone(),
+        });
+        ready(Ok(entries.collect())).boxed()
+    }
+
+    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Due, StoreError>> {
+        let state = self.state.lock();
+        let keys: Vec<_> = state
+            .timers
+            .iter()
+            .take_while(|(due, _)| *due <= now)
+            .take(limit)
+            .map(|(_, key)| *key)
+            .collect();
+        let next_at = state.timers.iter().nth(keys.len()).map(|(due, _)| *due);
+        ready(Ok(Due { keys, next_at })).boxed()
+    }
+
+    fn access_keys(&self) -> BoxFuture<'_, Result<Vec<AccessKey>, StoreError>> {
+        ready(Ok(self
+            .state
+            .lock()
+            .access_keys
+            .values()
+            .cloned()
+            .collect()))
+        .boxed()
+    }
+
+    fn id_secret(&self, proposal: [u8; 16]) -> BoxFuture<'_, Result<[u8; 16], StoreError>> {
+        ready(Ok(*self.state.lock().id_secret.get_or_insert(proposal))).boxed()
+    }
+}
+
+impl State {
+    fn save(&mut self, changes: Changes) {
+        for touched in changes.operations {
+            self.save_operation(touched);
+        }
+        for change in changes.access_keys {
+            match change {
+                AccessKeyChange::Put(access_key) => {
+                    self.access_keys.insert(access_key.id.clone(), access_key);
+                }
+                AccessKeyChange::Remove(id) => {
+                    self.access_keys.remove(&id);
+                }
+            }
+        }
+    }
+
+    fn save_operation(&mut self, touched: Touched) {
+        let Touched {
+            mut operation,
+            before,
+            events,
+            idempotency,
+            ..
+        } = touched;
+        let key = operation.key;
+        self.index(&operation, before);
+        if let Some(idempotency) = idempotency {
+            self.idempotent.insert(
+                (operation.account.clone(), idempotency.key),
+                (key, idempotency.digest),
+            );
+        }
+        if operation.removed {
+            self.idempotent.retain(|_, (of, _)| *of != key);
+            self.history.retain(|(of, _), _| *of != key);
+        } else {
+            self.history.extend(
+                events
+                    .into_iter()
+                    .map(|(number, event)| ((key, number), without_outputs(event))),
+            );
+            if let Some(stored) = self.operations.remove(&key) {
+                let rest = stored.resources.indexed().to_vec();
+                operation.resources.merge(rest);
+            }
+        }
+        self.operations.insert(key, operation);
+    }
+
+    fn index(&mut self, operation: &Operation, before: Option<Indexed>) {
+        let key = operation.key;
+        if let Some(due_at) = before.and_then(|before| before.due_at) {
+            self.timers.remove(&(due_at, key));
+        }
+        let after = Indexed::of(operation);
+        self.timers.extend(after.due_at.map(|due_at| (due_at, key)));
+        let lane = self
+            .queue
+            .entry((operation.kind.clone(), operation.account.clone()))
+            .or_default();
+        let place = (workset::urgency(operation.priority), key);
+        if after.waiting {
+            lane.insert(place);
+        } else {
+            lane.remove(&place);
+        }
+    }
+
+    fn list(&self, filter: &Filter) -> Page {
+        let end = filter.before.unwrap_or(OperationKey::MAX);
+        let older = self
+            .operations
+            .range(..end)
+            .rev()
+            .map(|(_, operation)| operation);
+        let mut found = older.filter(|operation| filter.matches(operation));
+        let operations: Vec<Operation> = found
+            .by_ref()
+            .take(filter.limit)
+            .map(without_resources)
+            .collect();
+        let next = found.next().and(operations.last()).map(|last| last.key);
+        Page { operations, next }
+    }
+}
+
+impl Tables for State {
+    fn load(&mut self, key: OperationKey, _touch: Touch) -> Result<Option<Operation>, StoreError> {
+        Ok(self.operations.get(&key).cloned())
+    }
+
+    fn load_resources(
+        &mut self,
+        key: OperationKey,
+        _touch: Touch,
+    ) -> Result<Vec<(u32, Resource)>, StoreError> {
+        Ok(self
+            .operations
+            .get(&key)
+            .map(|operation| operation.resources.indexed().to_vec())
+            .unwrap_or_default())
+    }
+
+    fn idempotent(
+        &mut self,
+        account: &Account,
+        key: &str,
+    ) -> Result<Option<(OperationKey, [u8; 16])>, StoreError> {
+        Ok(self.idempotent.get(&(account.clone(), key.into())).copied())
+    }
+
+    fn waiting(
+        &mut self,
+        wish: &LeaseWish,
+        taken: &HashSet<OperationKey>,
+    ) -> Result<Vec<OperationKey>, StoreError> {
+        let wanted = |(kind, account): &(KindName, Account)| {
+            wish.kinds.contains(kind) && wish.account.as_ref().is_none_or(|own| own == account)
+        };
+        let lanes = self.queue.iter().filter(|(lane, _)| wanted(lane));
+        let free = lanes.map(|(_, lane)| {
+            lane.iter()
+                .filter(|(_, key)| !taken.contains(key))
+                .take(wish.max)
+        });
+        let lanes = free.map(|lane| lane.copied().collect()).collect();
+        Ok(workset::interleave(lanes, wish.max))
+    }
+
+    fn next_key(&mut self) -> OperationKey {
+        self.last_key += 1;
+        OperationKey::new(self.last_key).expect("2^53 operations do not fit into memory")
+    }
+}
+
+/// The event as the history keeps it.
+pub(crate) fn without_outputs(mut event: Event) -> Event {
+    if let Change::Reported { results, .. } = &mut event.change {
+        for (_, outcome) in results {
+            *outcome = Outcome {
+                status: outcome.status,
+                output: None,
+                error: None,
+            };
+        }
+    }
+    event
+}
+
+/// The operation as a list shows it.
+fn without_resources(operation: &Operation) -> Operation {
+    let resources = Resources::part(operation.resources.total(), Vec::new());
+    Operation {
+        resources,
+        ..operation.clone()
+    }
+}

@@ -1,0 +1,81 @@
+//! What can be asked of a store, and what it says.
+
+use longrun_model::{
+    Account, Event, KindName, Operation, OperationKey, Phase, ProjectId, Timestamp,
+};
+
+/// Which operations to list.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of which account; `None` for callers who act for all accounts.
+    pub account: Option<Account>,
+    /// In which phase.
+    pub phase: Option<Phase>,
+    /// Of which kind.
+    pub kind: Option<KindName>,
+    /// In which project.
+    pub project: Option<ProjectId>,
+    /// With all of these labels.
+    pub labels: Vec<(Box<str>, Box<str>)>,
+    /// Submitted later than this.
+    pub created_after: Option<Timestamp>,
+    /// Older than this one: where the page before ended.
+    pub before: Option<OperationKey>,
+    /// How many at the most.
+    pub limit: usize,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The operations, newest first, without their resources.
+    pub operations: Vec<Operation>,
+    /// Where the next page begins, if there may be one. A page can be short, even empty, and not be the last: a store
+    /// looks at a bounded number of operations a call.
+    pub next: Option<OperationKey>,
+}
+
+/// One event of an operation's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// Its number: the operation's version after it.
+    pub number: u64,
+    /// What happened. Outputs and errors of resources are left out: they stand in the resources.
+    pub event: Event,
+}
+
+/// What the timers say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Due {
+    /// The operations that need a tick, longest overdue first.
+    pub keys: Vec<OperationKey>,
+    /// When the next timer after these runs out.
+    pub next_at: Option<Timestamp>,
+}
+
+impl Filter {
+    /// Whether `operation` is one of those wanted, leaving aside where the page begins.
+    pub fn matches(&self, operation: &Operation) -> bool {
+        !operation.removed
+            && self
+                .account
+                .as_ref()
+                .is_none_or(|account| operation.account == *account)
+            && self.phase.is_none_or(|phase| operation.phase == phase)
+            && self
+                .kind
+                .as_ref()
+                .is_none_or(|kind| operation.kind == *kind)
+            && self
+                .project
+                .as_ref()
+                .is_none_or(|project| operation.project.as_ref() == Some(project))
+            && self
+                .created_after
+                .is_none_or(|instant| operation.created_at > instant)
+            && self
+                .labels
+                .iter()
+                .all(|label| operation.labels.contains(label))
+    }
+}

@@ -1,0 +1,412 @@
+//! The operations that one commit works on: loaded when a write first needs them, changed in memory by the model, and
+//! saved together at the end. Every store runs its commits through here, so that all of them behave alike.
+
+use crate::{AccessKey, LeaseWish, Refused, StoreError, Submitted, Write, Written};
+use longrun_model::{
+    Account, Change, Command, Event, Operation, OperationKey, Rejected, Resource, Submission,
+    Timestamp, Touch, apply, decide,
+};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+/// What a store must be able to find while a commit runs.
+pub(crate) trait Tables {
+    /// The operation with this key, with at least the resources that `touch` names.
+    fn load(&mut self, key: OperationKey, touch: Touch) -> Result<Option<Operation>, StoreError>;
+
+    /// At least the resources of a stored operation that `touch` names, ascending by index.
+    fn load_resources(
+        &mut self,
+        key: OperationKey,
+        touch: Touch,
+    ) -> Result<Vec<(u32, Resource)>, StoreError>;
+
+    /// The operation that was submitted under this idempotency key, and the digest of its payload.
+    fn idempotent(
+        &mut self,
+        account: &Account,
+        key: &str,
+    ) -> Result<Option<(OperationKey, [u8; 16])>, StoreError>;
+
+    /// Up to `wish.max` operations that wait for a worker, most urgent first, leaving out `taken`.
+    fn waiting(
+        &mut self,
+        wish: &LeaseWish,
+        taken: &HashSet<OperationKey>,
+    ) -> Result<Vec<OperationKey>, StoreError>;
+
+    /// A key that no operation has had.
+    fn next_key(&mut self) -> OperationKey;
+}
+
+/// An operation that the commit has touched.
+pub(crate) struct Touched {
+    /// As it is now.
+    pub(crate) operation: Operation,
+    /// The timer and the place in the queue that are stored for it; `None` if it is new.
+    pub(crate) before: Option<Indexed>,
+    /// What happened to it, by number.
+    pub(crate) events: Vec<(u64, Event)>,
+    /// The indexes of resources that differ from what is stored. Unused for a new operation.
+    pub(crate) changed_resources: BTreeSet<u32>,
+    /// Whether anything differs from what is stored.
+    pub(crate) changed: bool,
+    /// The idempotency key of a new operation.
+    pub(crate) idempotency: Option<longrun_model::Idempotency>,
+}
+
+/// What is indexed about an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Indexed {
+    /// When its timer runs out.
+    pub(crate) due_at: Option<Timestamp>,
+    /// Whether it waits for a worker.
+    pub(crate) waiting: bool,
+}
+
+impl Indexed {
+    /// What is to be indexed about `operation`.
+    pub(crate) fn of(operation: &Operation) -> Self {
+        Self {
+            due_at: operation.due_at(),
+            waiting: !operation.removed && operation.is_leasable(),
+        }
+    }
+}
+
+/// What a commit has to save.
+#[derive(Default)]
+pub(crate) struct Changes {
+    /// The operations, ascending by key.
+    pub(crate) operations: Vec<Touched>,
+    /// The access keys, in order: kept, or forgotten.
+    pub(crate) access_keys: Vec<AccessKeyChange>,
+}
+
+/// What becomes of an access key.
+pub(crate) enum AccessKeyChange {
+    /// It is kept.
+    Put(AccessKey),
+    /// It is forgotten.
+    Remove(Box<str>),
+}
+
+/// The state of a running commit.
+pub(crate) struct Workset<'t, T: Tables> {
+    tables: &'t mut T,
+    now: Timestamp,
+    touched: HashMap<OperationKey, Touched>,
+    /// Idempotency keys that were first used in this very commit.
+    idempotent: HashMap<(Account, Box<str>), (OperationKey, [u8; 16])>,
+    access_keys: Vec<AccessKeyChange>,
+}
+
+/// Runs `writes` over `tables`: what to save, and what to tell the callers.
+pub(crate) fn run<T: Tables>(
+    tables: &mut T,
+    writes: Vec<Write>,
+    now: Timestamp,
+) -> Result<(Changes, Vec<Result<Written, Refused>>), StoreError> {
+    let mut workset = Workset {
+        tables,
+        now,
+        touched: HashMap::new(),
+        idempotent: HashMap::new(),
+        access_keys: Vec::new(),
+    };
+    let results = writes
+        .into_iter()
+        .map(|write| workset.write(write))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut operations: Vec<Touched> = workset
+        .touched
+        .into_values()
+        .filter(|touched| touched.changed)
+        .collect();
+    operations.sort_unstable_by_key(|touched| touched.operation.key);
+    Ok((
+        Changes {
+            operations,
+            access_keys: workset.access_keys,
+        },
+        results,
+    ))
+}
+
+impl<T: Tables> Workset<'_, T> {
+    fn write(&mut self, write: Write) -> Result<Result<Written, Refused>, StoreError> {
+        Ok(match write {
+            Write::Submit(submission) => self.submit(submission)?.map(Written::Submitted),
+            Write::SubmitAll(submissions) => {
+                self.submit_all(submissions)?.map(Written::SubmittedAll)
+            }
+            Write::Command {
+                key,
+                account,
+                command,
+            } => self.command(key, account.as_ref(), &command)?,
+            Write::Lease(wish) => Ok(Written::Leased(self.lease(&wish)?)),
+            Write::PutAccessKey(access_key) => {
+                self.access_keys.push(AccessKeyChange::Put(access_key));
+                Ok(Written::AccessKey)
+            }
+            Write::RemoveAccessKey(id) => {
+                self.access_keys.push(AccessKeyChange::Remove(id));
+                Ok(Written::AccessKey)
+            }
+        })
+    }
+
+    fn submit(&mut self, submission: Submission) -> Result<Result<Submitted, Refused>, StoreError> {
+        Ok(match self.earlier(&submission)? {
+            Some(Ok(operation)) => Ok(Submitted {
+                operation,
+                repeated: true,
+            }),
+            Some(Err(refused)) => Err(refused),
+            None => Ok(Submitted {
+                operation: Arc::new(self.create(submission)),
+                repeated: false,
+            }),
+        })
+    }
+
+    fn submit_all(
+        &mut self,
+        submissions: Vec<Submission>,
+    ) -> Result<Result<Vec<Submitted>, Refused>, StoreError> {
+        for submission in &submissions {
+            if let Some(Err(refused)) = self.earlier(submission)? {
+                return Ok(Err(refused));
+            }
+        }
+        submissions
+            .into_iter()
+            .map(|submission| self.submit(submission))
+            .collect()
+    }
+
+    /// The operation that was submitted before under the same idempotency key, if there is one.
+    fn earlier(
+        &mut self,
+        submission: &Submission,
+    ) -> Result<Option<Result<Arc<Operation>, Refused>>, StoreError> {
+        let Some(idempotency) = &submission.idempotency else {
+            return Ok(None);
+        };
+        let place = (submission.account.clone(), idempotency.key.clone());
+        let known = match self.idempotent.get(&place) {
+            Some(known) => Some(*known),
+            None => self.tables.idempotent(&place.0, &place.1)?,
+        };
+        let Some((key, digest)) = known else {
+            return Ok(None);
+        };
+        if digest != idempotency.digest {
+            return Ok(Some(Err(Refused::IdempotencyMismatch)));
+        }
+        let touched = self.touch(key, Touch::All)?;
+        Ok(touched.map(|touched| Ok(Arc::new(touched.operation.clone()))))
+    }
+
+    fn create(&mut self, submission: Submission) -> Operation {
+        let key = self.tables.next_key();
+        let operation = Operation::submitted(key, &submission, self.now);
+        if let Some(idempotency) = &submission.idempotency {
+            let place = (submission.account.clone(), idempotency.key.clone());
+            self.idempotent.insert(place, (key, idempotency.digest));
+        }
+        let event = Event {
+            at: self.now,
+            change: Change::Submitted,
+        };
+        let touched = Touched {
+            operation: operation.clone(),
+            before: None,
+            events: vec![(operation.version, event)],
+            changed_resources: BTreeSet::new(),
+            changed: true,
+            idempotency: submission.idempotency,
+        };
+        self.touched.insert(key, touched);
+        operation
+    }
+
+    fn command(
+        &mut self,
+        key: OperationKey,
+        account: Option<&Account>,
+        command: &Command,
+    ) -> Result<Result<Written, Refused>, StoreError> {
+        let now = self.now;
+        let Some(touched) = self.touch(key, command.touch())? else {
+            return Ok(Err(Refused::NotFound));
+        };
+        if account.is_some_and(|account| touched.operation.account != *account) {
+            return Ok(Err(Refused::NotFound));
+        }
+        Ok(touched
+            .carry_out(command, now)
+            .map_err(Refused::Rejected)
+            .map(|(changed, refused)| Written::Commanded {
+                operation: Arc::new(touched.operation.clone()),
+                changed,
+                refused,
+            }))
+    }
+
+    fn lease(&mut self, wish: &LeaseWish) -> Result<Vec<Arc<Operation>>, StoreError> {
+        let command = Command::Lease {
+            worker: wish.worker.clone(),
+            length_millis: wish.length_millis,
+        };
+        let now = self.now;
+        // What this commit has touched may stand in the queue otherwise than it is stored.
+        let touched: HashSet<OperationKey> = self.touched.keys().copied().collect();
+        let mut leased = Vec::new();
+        for key in self.tables.waiting(wish, &touched)? {
+            let Some(touched) = self.touch(key, command.touch())? else {
+                continue;
+            };
+            if touched.carry_out(&command, now).is_ok() {
+                leased.push(Arc::new(touched.operation.clone()));
+            }
+        }
+        Ok(leased)
+    }
+
+    /// The operation with this key, loaded as far as `touch` asks.
+    fn touch(
+        &mut self,
+        key: OperationKey,
+        touch: Touch,
+    ) -> Result<Option<&mut Touched>, StoreError> {
+        if let Some(touched) = self.touched.get(&key) {
+            if !satisfies(&touched.operation, touch) {
+                let more = self.tables.load_resources(key, touch)?;
+                let touched = self.touched.get_mut(&key).expect("it was found a line ago");
+                touched.operation.resources.merge(more);
+            }
+        } else {
+            let Some(operation) = self.tables.load(key, touch)? else {
+                return Ok(None);
+            };
+            let touched = Touched {
+                before: Some(Indexed::of(&operation)),
+                operation,
+                events: Vec::new(),
+                changed_resources: BTreeSet::new(),
+                changed: false,
+                idempotency: None,
+            };
+            self.touched.insert(key, touched);
+        }
+        Ok(self.touched.get_mut(&key))
+    }
+}
+
+/// Whether the resources that `touch` names are loaded. Names are looked up in the store, where unknown ones show.
+fn satisfies(operation: &Operation, touch: Touch) -> bool {
+    match touch {
+        Touch::Head => true,
+        Touch::Named(_) | Touch::All => operation.resources.is_whole() || operation.removed,
+    }
+}
+
+impl Touched {
+    /// Has the model decide and applies what comes of it: whether callers can see a difference, and what was refused.
+    fn carry_out(
+        &mut self,
+        command: &Command,
+        now: Timestamp,
+    ) -> Result<(bool, Vec<longrun_model::RefusedResult>), Rejected> {
+        let decided = decide(&self.operation, command, now)?;
+        let version = self.operation.version;
+        for event in decided.events {
+            self.note_resources(&event);
+            apply(&mut self.operation, &event);
+            self.changed = true;
+            if event.change.is_visible() {
+                self.events.push((self.operation.version, event));
+            }
+        }
+        Ok((self.operation.version > version, decided.refused))
+    }
+
+    /// Remembers which resources `event` is about to change.
+    fn note_resources(&mut self, event: &Event) {
+        match &event.change {
+            Change::Reported { results, .. } => {
+                self.changed_resources
+                    .extend(results.iter().map(|(index, _)| *index));
+            }
+            Change::Ended { .. } if self.operation.tally.unfinished() > 0 => {
+                let open = self
+                    .operation
+                    .resources
+                    .indexed()
+                    .iter()
+                    .filter(|(_, one)| !one.status.is_ended());
+                self.changed_resources.extend(open.map(|(index, _)| *index));
+            }
+            Change::Submitted
+            | Change::Leased { .. }
+            | Change::Extended
+            | Change::Released { .. }
+            | Change::CancelRequested
+            | Change::Ended { .. }
+            | Change::Removed { .. } => (),
+        }
+    }
+}
+
+/// Takes turns between lanes: by urgency first, then one from each lane after the other, oldest first.
+///
+/// A lane holds the waiting operations of one account and one kind, each with its urgency (0 is the most urgent).
+pub(crate) fn interleave(lanes: Vec<Vec<(u8, OperationKey)>>, max: usize) -> Vec<OperationKey> {
+    let mut turns: Vec<(u8, usize, OperationKey)> = Vec::new();
+    for lane in lanes {
+        let mut turn = (u8::MAX, 0);
+        for (urgency, key) in lane {
+            turn = if turn.0 == urgency {
+                (urgency, turn.1 + 1)
+            } else {
+                (urgency, 0)
+            };
+            turns.push((urgency, turn.1, key));
+        }
+    }
+    turns.sort_unstable();
+    turns.into_iter().take(max).map(|(_, _, key)| key).collect()
+}
+
+/// How urgent a priority is: 0 for the highest.
+pub(crate) fn urgency(priority: u8) -> u8 {
+    longrun_model::limits::PRIORITY_MAX.saturating_sub(priority)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lanes_take_turns() {
+        let key = |number| OperationKey::new(number).unwrap();
+        let lane = |urgency, numbers: &[u64]| {
+            numbers
+                .iter()
+                .map(|number| (urgency, key(*number)))
+                .collect::<Vec<_>>()
+        };
+        let long = lane(5, &[1, 2, 3, 4, 5]);
+        for (lanes, max, expected) in [
+            (vec![long.clone()], 3, vec![1, 2, 3]),
+            (vec![long.clone(), lane(5, &[9])], 3, vec![1, 9, 2]),
+            (vec![long.clone(), lane(4, &[8, 9])], 3, vec![8, 9, 1]),
+            (vec![], 3, vec![]),
+        ] {
+            let expected: Vec<_> = expected.into_iter().map(key).collect();
+            assert_eq!(interleave(lanes, max), expected);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What can be written, and what comes of it.
+
+use crate::AccessKey;
+use longrun_model::{
+    Account, Command, KindName, Operation, OperationKey, RefusedResult, Rejected, Submission,
+    WorkerName,
+};
+use std::sync::Arc;
+
+/// One wish to change the store.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// Make an operation, or return the first one under the same idempotency key.
+    Submit(Submission),
+    /// Make several, all of them or none.
+    SubmitAll(Vec<Submission>),
+    /// Do something to one operation.
+    Command {
+        /// Which one.
+        key: OperationKey,
+        /// Whose it must be; `None` for callers who act for all accounts.
+        account: Option<Account>,
+        /// What to do.
+        command: Command,
+    },
+    /// Hand out operations that wait for a worker.
+    Lease(LeaseWish),
+    /// Keep this access key, in place of one with the same id.
+    PutAccessKey(AccessKey),
+    /// Forget the access key with this id.
+    RemoveAccessKey(Box<str>),
+}
+
+/// Which operations a worker would take.
+#[derive(Clone, Debug)]
+pub struct LeaseWish {
+    /// Of which account; `None` for workers that serve all accounts.
+    pub account: Option<Account>,
+    /// Of which kinds.
+    pub kinds: Vec<KindName>,
+    /// How many at the most.
+    pub max: usize,
+    /// Who asks.
+    pub worker: WorkerName,
+    /// How long the worker may be silent.
+    pub length_millis: i64,
+}
+
+/// What a write did.
+#[derive(Clone, Debug)]
+pub enum Written {
+    /// The operation that was submitted.
+    Submitted(Submitted),
+    /// The operations that were submitted, in order.
+    SubmittedAll(Vec<Submitted>),
+    /// The operation after the command, with those of its resources that the command needed.
+    Commanded {
+        /// The operation.
+        operation: Arc<Operation>,
+        /// Whether callers can see a difference.
+        changed: bool,
+        /// The parts of a report that were refused.
+        refused: Vec<RefusedResult>,
+    },
+    /// The operations that were handed out, most urgent first.
+    Leased(Vec<Arc<Operation>>),
+    /// The access key is kept, or forgotten.
+    AccessKey,
+}
+
+/// An operation that was submitted.
+#[derive(Clone, Debug)]
+pub struct Submitted {
+    /// The operation.
+    pub operation: Arc<Operation>,
+    /// Whether it is an earlier one that was submitted under the same idempotency key.
+    pub repeated: bool,
+}
+
+/// Why a write did nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// There is no such operation, or not for this account.
+    #[error("the operation does not exist")]
+    NotFound,
+    /// The idempotency key was used before, for another payload.
+    #[error("the idempotency key was used for another payload")]
+    IdempotencyMismatch,
+    /// The model says no.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+}
