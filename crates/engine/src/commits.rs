@@ -1,0 +1,157 @@
+//! The commands of many callers, committed together.
+//!
+//! One thread takes everything that waits and has it committed in one transaction. While a flush of the disk runs, the
+//! next group gathers: the slower the disk, the larger the groups. A lone command finds the thread idle and waits for
+//! nobody.
+
+use crate::EngineError;
+use crate::engine::Shared;
+use crate::figures::add;
+use longrun_store::{Committed, Write, Written};
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+/// Writes in one commit.
+const GROUP_MAX: usize = 2_048;
+/// Writes that may wait.
+const WAITING_MAX: usize = 65_536;
+
+/// A write and who waits for it.
+struct Job {
+    write: Write,
+    answer: oneshot::Sender<Result<Written, EngineError>>,
+}
+
+/// The writes that wait to be committed.
+#[derive(Default)]
+pub(crate) struct Commits {
+    line: Mutex<Line>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct Line {
+    jobs: Vec<Job>,
+    closed: bool,
+}
+
+impl Commits {
+    /// Puts a write in line and waits until it is durable.
+    pub(crate) async fn commit(&self, write: Write) -> Result<Written, EngineError> {
+        let (answer, answered) = oneshot::channel();
+        self.push(Job { write, answer })?;
+        answered.await.unwrap_or(Err(EngineError::Unavailable))
+    }
+
+    fn push(&self, job: Job) -> Result<(), EngineError> {
+        let mut line = self.line.lock();
+        if line.closed {
+            return Err(EngineError::Unavailable);
+        }
+        if line.jobs.len() >= WAITING_MAX {
+            return Err(EngineError::Overloaded);
+        }
+        line.jobs.push(job);
+        if line.jobs.len() == 1 {
+            self.arrived.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Takes no more writes. Those that wait are still committed.
+    pub(crate) fn close(&self) {
+        self.line.lock().closed = true;
+        self.arrived.notify_one();
+    }
+
+    /// The next group; none once the line is closed and empty.
+    fn next_group(&self) -> Option<Vec<Job>> {
+        let mut line = self.line.lock();
+        while line.jobs.is_empty() {
+            if line.closed {
+                return None;
+            }
+            self.arrived.wait(&mut line);
+        }
+        if line.jobs.len() <= GROUP_MAX {
+            return Some(std::mem::take(&mut line.jobs));
+        }
+        let rest = line.jobs.split_off(GROUP_MAX);
+        Some(std::mem::replace(&mut line.jobs, rest))
+    }
+}
+
+/// Commits groups until the line is closed. Runs on a thread of its own.
+pub(crate) fn run(shared: &Arc<Shared>, runtime: &Handle) {
+    let _closing = Closing(&shared.commits);
+    while let Some(group) = shared.commits.next_group() {
+        let (writes, answers): (Vec<_>, Vec<_>) =
+            group.into_iter().map(|job| (job.write, job.answer)).unzip();
+        let count = writes.len() as u64;
+        let now = shared.now();
+        match runtime.block_on(shared.store.commit(writes, now)) {
+            Ok(committed) => {
+                add(&shared.figures.commits, 1);
+                add(&shared.figures.writes, count);
+                answer(shared, committed, answers);
+            }
+            Err(error) => {
+                add(&shared.figures.failed_commits, 1);
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    writes = count,
+                    "a commit failed"
+                );
+                for answer in answers {
+                    // A caller that has gone needs no answer.
+                    let _ = answer.send(Err(EngineError::Unavailable));
+                }
+            }
+        }
+    }
+}
+
+/// Closes the line when the thread that serves it ends, however it ends: nobody shall wait for an answer in vain.
+struct Closing<'c>(&'c Commits);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        let mut line = self.0.line.lock();
+        line.closed = true;
+        line.jobs.clear();
+    }
+}
+
+/// Publishes what a commit has done, and then tells the callers: what they are told, everybody can see.
+fn answer(
+    shared: &Shared,
+    committed: Committed,
+    answers: Vec<oneshot::Sender<Result<Written, EngineError>>>,
+) {
+    for written in committed.iter().flatten() {
+        publish(shared, written);
+    }
+    for (result, answer) in committed.into_iter().zip(answers) {
+        // A caller that has gone needs no answer.
+        let _ = answer.send(result.map_err(EngineError::from));
+    }
+}
+
+fn publish(shared: &Shared, written: &Written) {
+    match written {
+        Written::Submitted(submitted) if submitted.repeated => (),
+        Written::Submitted(submitted) => shared.publish(&submitted.operation),
+        Written::SubmittedAll(all) => {
+            for submitted in all.iter().filter(|submitted| !submitted.repeated) {
+                shared.publish(&submitted.operation);
+            }
+        }
+        Written::Commanded { operation, .. } => shared.publish(operation),
+        Written::Leased(operations) => operations
+            .iter()
+            .for_each(|operation| shared.publish(operation)),
+        Written::AccessKey => (),
+    }
+}

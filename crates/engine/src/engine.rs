@@ -1,0 +1,395 @@
+//! The engine as the edges see it.
+
+use crate::cache::{Cache, Looked};
+use crate::figures::{Figures, add};
+use crate::leases::WaitingWorkers;
+use crate::watch::Watchers;
+use crate::{Clock, EngineError, commits, ticks};
+use longrun_model::{
+    Account, Command, Operation, OperationKey, RefusedResult, Rejected, Submission, Timestamp,
+};
+use longrun_store::{
+    AccessKey, Filter, HistoryEntry, LeaseWish, Page, Store, StoreError, Submitted, Write, Written,
+};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
+use std::thread::JoinHandle;
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+
+/// How often a waiting worker looks by itself.
+const LOOK_MILLIS: i64 = 1_000;
+
+/// What the parts of the engine share.
+pub(crate) struct Shared {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) commits: commits::Commits,
+    pub(crate) cache: Cache,
+    pub(crate) watchers: Arc<Watchers>,
+    pub(crate) workers: Arc<WaitingWorkers>,
+    pub(crate) alarm: ticks::Alarm,
+    pub(crate) figures: Figures,
+    latest: AtomicI64,
+}
+
+/// Takes commands, answers questions, and lets time pass.
+pub struct Engine {
+    shared: Arc<Shared>,
+    committer: Mutex<Option<JoinHandle<()>>>,
+    ticker: AbortHandle,
+}
+
+/// What a command did.
+#[derive(Clone, Debug)]
+pub struct Commanded {
+    /// The operation after it, with those of its resources that the command needed.
+    pub operation: Arc<Operation>,
+    /// The parts of a report that were refused.
+    pub refused: Vec<RefusedResult>,
+}
+
+impl Shared {
+    /// The time, which never goes back while the program runs.
+    pub(crate) fn now(&self) -> Timestamp {
+        let now = self.clock.now().as_millis();
+        Timestamp::from_millis(self.latest.fetch_max(now, SeqCst).max(now))
+    }
+
+    /// Shows everybody what a commit has made of an operation.
+    pub(crate) fn publish(&self, operation: &Arc<Operation>) {
+        self.cache.publish(operation);
+        self.watchers.publish(operation);
+        self.workers.publish(operation);
+        if let Some(due_at) = operation.due_at() {
+            self.alarm.note(due_at);
+        }
+    }
+}
+
+impl Engine {
+    /// Starts an engine over `store`. Must be called within a tokio runtime.
+    pub fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        let shared = Arc::new(Shared {
+            store,
+            clock,
+            commits: commits::Commits::default(),
+            cache: Cache::new(),
+            watchers: Arc::default(),
+            workers: Arc::default(),
+            alarm: ticks::Alarm::default(),
+            figures: Figures::default(),
+            latest: AtomicI64::new(i64::MIN),
+        });
+        let (committing, runtime) = (Arc::clone(&shared), Handle::current());
+        let committer = std::thread::Builder::new()
+            .name("commits".into())
+            .spawn(move || commits::run(&committing, &runtime))
+            .expect("the system has room for one more thread at the start");
+        let ticker = tokio::spawn(ticks::run(Arc::clone(&shared))).abort_handle();
+        Self {
+            shared,
+            committer: Mutex::new(Some(committer)),
+            ticker,
+        }
+    }
+
+    /// Takes no more commands, commits those that wait, and ends. Blocks until that is done.
+    pub fn stop(&self) {
+        self.ticker.abort();
+        self.shared.commits.close();
+        if let Some(committer) = self.committer.lock().take() {
+            committer
+                .join()
+                .expect("the thread that commits does not panic");
+        }
+    }
+
+    /// The time, as the engine sees it.
+    pub fn now(&self) -> Timestamp {
+        self.shared.now()
+    }
+
+    /// What it has counted so far.
+    pub fn figures(&self) -> &Figures {
+        &self.shared.figures
+    }
+
+    /// How many operations are watched at this moment.
+    pub fn watched(&self) -> usize {
+        self.shared.watchers.count()
+    }
+
+    /// Makes an operation, or returns the first one under the same idempotency key.
+    pub async fn submit(&self, submission: Submission) -> Result<Submitted, EngineError> {
+        match self
+            .shared
+            .commits
+            .commit(Write::Submit(submission))
+            .await?
+        {
+            Written::Submitted(submitted) => Ok(submitted),
+            other => unreachable_result(&other),
+        }
+    }
+
+    /// Makes several operations, all of them or none.
+    pub async fn submit_all(
+        &self,
+        submissions: Vec<Submission>,
+    ) -> Result<Vec<Submitted>, EngineError> {
+        let written = self
+            .shared
+            .commits
+            .commit(Write::SubmitAll(submissions))
+            .await?;
+        let Written::SubmittedAll(submitted) = written else {
+            unreachable_result(&written)
+        };
+        Ok(submitted)
+    }
+
+    /// Does something to one operation.
+    pub async fn command(
+        &self,
+        key: OperationKey,
+        account: Option<Account>,
+        command: Command,
+    ) -> Result<Commanded, EngineError> {
+        match self
+            .shared
+            .commits
+            .commit(Write::Command {
+                key,
+                account,
+                command,
+            })
+            .await
+        {
+            Ok(Written::Commanded {
+                operation, refused, ..
+            }) => Ok(Commanded { operation, refused }),
+            Ok(other) => unreachable_result(&other),
+            Err(error) => {
+                if error == EngineError::Rejected(Rejected::StaleFence) {
+                    add(&self.shared.figures.stale_fences, 1);
+                    tracing::warn!(
+                        operation.id = key.get(),
+                        "a worker came with an old fence: refused"
+                    );
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Hands out operations that wait for a worker; waits up to `wait_millis` until there is one.
+    pub async fn lease(
+        &self,
+        wish: LeaseWish,
+        wait_millis: i64,
+    ) -> Result<Vec<Arc<Operation>>, EngineError> {
+        let give_up_at = self.now().plus_millis(wait_millis);
+        let leased = self.lease_now(&wish).await?;
+        if !leased.is_empty() || wait_millis <= 0 {
+            return Ok(leased);
+        }
+        let worker = self.shared.workers.join(&wish);
+        loop {
+            let leased = self.lease_now(&wish).await?;
+            if !leased.is_empty() || self.now() >= give_up_at {
+                return Ok(leased);
+            }
+            let look_at = give_up_at.min(self.now().plus_millis(LOOK_MILLIS));
+            tokio::select! {
+                () = worker.called() => (),
+                () = self.shared.clock.sleep_until(look_at) => (),
+            }
+            worker.follow();
+        }
+    }
+
+    async fn lease_now(&self, wish: &LeaseWish) -> Result<Vec<Arc<Operation>>, EngineError> {
+        let written = self
+            .shared
+            .commits
+            .commit(Write::Lease(wish.clone()))
+            .await?;
+        let Written::Leased(operations) = written else {
+            unreachable_result(&written)
+        };
+        Ok(operations)
+    }
+
+    /// The operation with this key and all its resources, if `account` may see it.
+    pub async fn get(
+        &self,
+        key: OperationKey,
+        account: Option<&Account>,
+    ) -> Result<Arc<Operation>, EngineError> {
+        let operation = self.read(key).await?;
+        if account.is_some_and(|account| operation.account != *account) {
+            return Err(EngineError::NotFound);
+        }
+        // What has expired is gone from that moment on, even if nobody has swept it away yet.
+        if operation.removed
+            || operation
+                .expires_at()
+                .is_some_and(|expires_at| expires_at <= self.now())
+        {
+            return Err(EngineError::Gone);
+        }
+        Ok(operation)
+    }
+
+    async fn read(&self, key: OperationKey) -> Result<Arc<Operation>, EngineError> {
+        let place = match self.shared.cache.look(key).await {
+            Looked::Found(operation) => {
+                add(&self.shared.figures.cache_hits, 1);
+                return Ok(operation);
+            }
+            Looked::Empty(place) => place,
+        };
+        add(&self.shared.figures.cache_misses, 1);
+        let stored = self
+            .shared
+            .store
+            .get(key)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        let operation = Arc::new(stored.ok_or(EngineError::NotFound)?);
+        place.fill(&operation);
+        Ok(operation)
+    }
+
+    /// The operation once it has ended, or as it is after `wait_millis`.
+    pub async fn wait_for_end(
+        &self,
+        key: OperationKey,
+        account: Option<&Account>,
+        wait_millis: i64,
+    ) -> Result<Arc<Operation>, EngineError> {
+        self.wait(key, account, wait_millis, |_, ended| ended).await
+    }
+
+    /// The operation once its version is past `since`, or as it is after `wait_millis`.
+    pub async fn wait_for_change(
+        &self,
+        key: OperationKey,
+        account: Option<&Account>,
+        wait_millis: i64,
+        since: u64,
+    ) -> Result<Arc<Operation>, EngineError> {
+        self.wait(key, account, wait_millis, |version, _| version > since)
+            .await
+    }
+
+    async fn wait(
+        &self,
+        key: OperationKey,
+        account: Option<&Account>,
+        wait_millis: i64,
+        is_enough: impl Fn(u64, bool) -> bool,
+    ) -> Result<Arc<Operation>, EngineError> {
+        let operation = self.get(key, account).await?;
+        if is_enough(operation.version, operation.phase.is_ended()) || wait_millis <= 0 {
+            return Ok(operation);
+        }
+        let give_up_at = self.now().plus_millis(wait_millis);
+        let mut watcher = self
+            .shared
+            .watchers
+            .watch(key)
+            .ok_or(EngineError::TooManyWatchers)?;
+        // It may have changed between the first look and the beginning of the watch.
+        let operation = self.get(key, account).await?;
+        if is_enough(operation.version, operation.phase.is_ended()) {
+            return Ok(operation);
+        }
+        tokio::select! {
+            () = watcher.changed(|seen| is_enough(seen.version, seen.ended)) => (),
+            () = self.shared.clock.sleep_until(give_up_at) => (),
+        }
+        self.get(key, account).await
+    }
+
+    /// Operations without their resources, newest first.
+    pub async fn list(&self, filter: Filter) -> Result<Page, EngineError> {
+        self.shared
+            .store
+            .list(filter)
+            .await
+            .map_err(|error| unavailable(&error))
+    }
+
+    /// The history of an operation from event number `after` on.
+    pub async fn history(
+        &self,
+        key: OperationKey,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<HistoryEntry>, EngineError> {
+        self.shared
+            .store
+            .history(key, after, limit)
+            .await
+            .map_err(|error| unavailable(&error))
+    }
+
+    /// All access keys.
+    pub async fn access_keys(&self) -> Result<Vec<AccessKey>, EngineError> {
+        self.shared
+            .store
+            .access_keys()
+            .await
+            .map_err(|error| unavailable(&error))
+    }
+
+    /// Keeps an access key, in place of one with the same id.
+    pub async fn put_access_key(&self, access_key: AccessKey) -> Result<(), EngineError> {
+        self.shared
+            .commits
+            .commit(Write::PutAccessKey(access_key))
+            .await
+            .map(|_| ())
+    }
+
+    /// Forgets an access key.
+    pub async fn remove_access_key(&self, id: &str) -> Result<(), EngineError> {
+        self.shared
+            .commits
+            .commit(Write::RemoveAccessKey(id.into()))
+            .await
+            .map(|_| ())
+    }
+
+    /// The secret that textual ids are made with.
+    pub async fn id_secret(&self, proposal: [u8; 16]) -> Result<[u8; 16], EngineError> {
+        self.shared
+            .store
+            .id_secret(proposal)
+            .await
+            .map_err(|error| unavailable(&error))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.ticker.abort();
+        self.shared.commits.close();
+    }
+}
+
+fn unavailable(error: &StoreError) -> EngineError {
+    tracing::error!(
+        error = &error as &dyn std::error::Error,
+        "the store could not be read"
+    );
+    EngineError::Unavailable
+}
+
+/// A store answers each write with the result that belongs to it.
+fn unreachable_result(written: &Written) -> ! {
+    unreachable!("the store answered another write: {written:?}")
+}

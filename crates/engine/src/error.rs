@@ -1,0 +1,41 @@
+//! What callers are told when a command did not happen.
+
+use longrun_model::Rejected;
+use longrun_store::Refused;
+
+/// Why the engine did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// There is no such operation, or not for this account.
+    #[error("the operation does not exist")]
+    NotFound,
+    /// There was such an operation; its result has been deleted.
+    #[error("the operation's result has been deleted")]
+    Gone,
+    /// The idempotency key was used before, for another payload.
+    #[error("the idempotency key was used for another payload")]
+    IdempotencyMismatch,
+    /// The rules of operations say no.
+    #[error(transparent)]
+    Rejected(Rejected),
+    /// As many callers wait for this operation as may.
+    #[error("too many callers wait for this operation")]
+    TooManyWatchers,
+    /// More commands wait to be committed than may.
+    #[error("too many commands wait to be committed")]
+    Overloaded,
+    /// The store did not do it; the cause is in the log. Nothing has happened.
+    #[error("the store is not available")]
+    Unavailable,
+}
+
+impl From<Refused> for EngineError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::NotFound => Self::NotFound,
+            Refused::IdempotencyMismatch => Self::IdempotencyMismatch,
+            Refused::Rejected(Rejected::Removed) => Self::Gone,
+            Refused::Rejected(rejected) => Self::Rejected(rejected),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Workers that wait for something to do.
+//!
+//! One operation that becomes free wakes one worker, not all of them. A worker that is woken and then gone passes the
+//! call on, and each looks by itself from time to time, so that no operation waits because a call was lost.
+
+use longrun_model::{Account, KindName, Operation};
+use longrun_store::LeaseWish;
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::AcqRel};
+use tokio::sync::Notify;
+
+/// The workers that wait, longest first.
+#[derive(Default)]
+pub(crate) struct WaitingWorkers {
+    waiting: Mutex<VecDeque<Arc<Waiting>>>,
+}
+
+struct Waiting {
+    account: Option<Account>,
+    kinds: Vec<KindName>,
+    called: AtomicBool,
+    notify: Notify,
+}
+
+/// A worker's place among those who wait. Dropping it gives the place up.
+pub(crate) struct WaitingWorker {
+    workers: Arc<WaitingWorkers>,
+    waiting: Arc<Waiting>,
+}
+
+impl Waiting {
+    fn would_take(&self, operation: &Operation) -> bool {
+        self.kinds.contains(&operation.kind)
+            && self
+                .account
+                .as_ref()
+                .is_none_or(|account| *account == operation.account)
+    }
+
+    /// Calls the worker; false if it has been called already.
+    fn call(&self) -> bool {
+        let first = !self.called.swap(true, AcqRel);
+        if first {
+            self.notify.notify_one();
+        }
+        first
+    }
+}
+
+impl WaitingWorkers {
+    /// Joins those who wait.
+    pub(crate) fn join(self: &Arc<Self>, wish: &LeaseWish) -> WaitingWorker {
+        let waiting = Arc::new(Waiting {
+            account: wish.account.clone(),
+            kinds: wish.kinds.clone(),
+            called: AtomicBool::new(false),
+            notify: Notify::new(),
+        });
+        self.waiting.lock().push_back(Arc::clone(&waiting));
+        WaitingWorker {
+            workers: Arc::clone(self),
+            waiting,
+        }
+    }
+
+    /// Calls the worker that has waited longest for such an operation.
+    pub(crate) fn publish(&self, operation: &Operation) {
+        if operation.removed || !operation.is_leasable() {
+            return;
+        }
+        let waiting = self.waiting.lock();
+        waiting
+            .iter()
+            .find(|one| one.would_take(operation) && one.call());
+    }
+
+    /// Passes on a call that nobody followed. Which operation it was for is not known: every worker may look.
+    fn pass_on(&self) {
+        for one in self.waiting.lock().iter() {
+            one.call();
+        }
+    }
+}
+
+impl WaitingWorker {
+    /// Waits to be called.
+    pub(crate) async fn called(&self) {
+        self.waiting.notify.notified().await;
+    }
+
+    /// Says that the call is being followed: the next operation may call again.
+    pub(crate) fn follow(&self) -> bool {
+        self.waiting.called.swap(false, AcqRel)
+    }
+}
+
+impl Drop for WaitingWorker {
+    fn drop(&mut self) {
+        self.workers
+            .waiting
+            .lock()
+            .retain(|one| !Arc::ptr_eq(one, &self.waiting));
+        if self.waiting.called.swap(false, AcqRel) {
+            self.workers.pass_on();
+        }
+    }
+}

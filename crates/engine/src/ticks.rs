@@ -1,0 +1,114 @@
+//! Letting time pass: lease ends, deadlines, retention.
+
+use crate::engine::Shared;
+use crate::figures::add;
+use futures_util::future::join_all;
+use longrun_model::{Command, OperationKey, Phase, Timestamp};
+use longrun_store::{Write, Written};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
+use tokio::sync::Notify;
+
+/// Operations that are ticked at a time.
+const TICKS_MAX: usize = 1_000;
+/// How long to wait after the store did not answer.
+const PAUSE_MILLIS: i64 = 1_000;
+/// How long to sleep when nothing is due: a bound on what a jump of the clock can do.
+const SLEEP_MILLIS_MAX: i64 = 60_000;
+
+/// When the next timer is known to run out.
+pub(crate) struct Alarm {
+    next: AtomicI64,
+    earlier: Notify,
+}
+
+impl Default for Alarm {
+    fn default() -> Self {
+        Self {
+            next: AtomicI64::new(i64::MAX),
+            earlier: Notify::new(),
+        }
+    }
+}
+
+impl Alarm {
+    /// Takes note of a timer.
+    pub(crate) fn note(&self, due_at: Timestamp) {
+        if self.next.fetch_min(due_at.as_millis(), SeqCst) > due_at.as_millis() {
+            self.earlier.notify_one();
+        }
+    }
+}
+
+/// Ticks what is due, for ever.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    loop {
+        // From here on, a timer that is set rings even if the look at the store just missed it.
+        shared.alarm.next.store(i64::MAX, SeqCst);
+        let now = shared.now();
+        let next_at = match shared.store.due(now, TICKS_MAX).await {
+            Ok(due) => {
+                let ticked = tick(&shared, due.keys).await;
+                if ticked {
+                    due.next_at
+                } else {
+                    Some(now.plus_millis(PAUSE_MILLIS))
+                }
+            }
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the timers could not be read"
+                );
+                Some(now.plus_millis(PAUSE_MILLIS))
+            }
+        };
+        let latest = shared.now().plus_millis(SLEEP_MILLIS_MAX);
+        let wake_at = next_at.map_or(latest, |next_at| next_at.min(latest));
+        let known = shared
+            .alarm
+            .next
+            .fetch_min(wake_at.as_millis(), SeqCst)
+            .min(wake_at.as_millis());
+        tokio::select! {
+            () = shared.clock.sleep_until(Timestamp::from_millis(known)) => (),
+            () = shared.alarm.earlier.notified() => (),
+        }
+    }
+}
+
+/// Ticks these operations; false if the store did not do it.
+async fn tick(shared: &Shared, keys: Vec<OperationKey>) -> bool {
+    let ticks = keys.into_iter().map(|key| {
+        shared.commits.commit(Write::Command {
+            key,
+            account: None,
+            command: Command::Tick,
+        })
+    });
+    let mut all = true;
+    for ticked in join_all(ticks).await {
+        match ticked {
+            Ok(Written::Commanded {
+                operation, changed, ..
+            }) => {
+                if changed && operation.phase == Phase::Queued {
+                    add(&shared.figures.leases_lost, 1);
+                    tracing::warn!(
+                        operation.id = operation.key.get(),
+                        "a worker was not heard of: its lease is lost"
+                    );
+                }
+            }
+            Ok(_) => (),
+            Err(error) => {
+                all = false;
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a timer could not be handled"
+                );
+            }
+        }
+    }
+    all
+}
