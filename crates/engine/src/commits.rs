@@ -45,6 +45,11 @@ impl Commits {
         answered.await.unwrap_or(Err(EngineError::Unavailable))
     }
 
+    /// How many writes wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.line.lock().jobs.len()
+    }
+
     fn push(&self, job: Job) -> Result<(), EngineError> {
         let mut line = self.line.lock();
         if line.closed {

@@ -121,17 +121,22 @@ impl Engine {
         self.shared.watchers.count()
     }
 
+    /// How many commands wait to be committed at this moment.
+    pub fn waiting(&self) -> usize {
+        self.shared.commits.waiting()
+    }
+
     /// Makes an operation, or returns the first one under the same idempotency key.
     pub async fn submit(&self, submission: Submission) -> Result<Submitted, EngineError> {
-        match self
+        let written = self
             .shared
             .commits
             .commit(Write::Submit(submission))
-            .await?
-        {
-            Written::Submitted(submitted) => Ok(submitted),
-            other => unreachable_result(&other),
-        }
+            .await?;
+        let Written::Submitted(submitted) = written else {
+            unreachable_result(&written)
+        };
+        Ok(submitted)
     }
 
     /// Makes several operations, all of them or none.
@@ -383,7 +388,7 @@ impl Drop for Engine {
 
 fn unavailable(error: &StoreError) -> EngineError {
     tracing::error!(
-        error = &error as &dyn std::error::Error,
+        error = error as &dyn std::error::Error,
         "the store could not be read"
     );
     EngineError::Unavailable

@@ -1,0 +1,29 @@
+//! The edges of Longrun: HTTP, credentials, policies.
+//!
+//! A request comes in over a socket, in a cloud's dialect or in the native API; the server finds out who sent it,
+//! whether that is allowed, asks the engine, and answers in the caller's own words. This is the one crate besides the
+//! program itself that reads a clock, draws random numbers and holds secrets. It decides nothing about operations and
+//! knows no cloud's bytes.
+
+mod app;
+mod chance;
+mod clock;
+mod edge;
+mod keys;
+mod listen;
+mod master_key;
+mod native;
+mod policy;
+mod refusals;
+mod replay;
+mod server;
+mod settings;
+mod store_url;
+
+pub use clock::SystemClock;
+pub use keys::{KeyError, KeyInfo, KeyWish, NewKey, add_key, list_keys, remove_key, switch_key};
+pub use master_key::{MasterKey, MasterKeyError};
+pub use server::{Server, StartError};
+pub use settings::{Dev, KindSettings, Settings, Tls};
+pub use policy::PolicyError;
+pub use store_url::{NoStore, StoreUrl};

@@ -1,0 +1,411 @@
+//! The engine over the memory store, on a clock that the test moves.
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, join_all};
+use longrun_engine::{Clock, Engine, EngineError};
+use longrun_model::{
+    Account, Command, Finish, FinishStatus, OperationKey, Phase, Rejected, Report, Submission,
+    Timestamp,
+};
+use longrun_store::{
+    AccessKey, Committed, Due, Filter, HistoryEntry, LeaseWish, MemoryStore, Page, Store,
+    StoreError, Write,
+};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+const START: Timestamp = Timestamp::from_millis(1_000_000);
+
+/// A clock that stands still until the test moves it.
+#[derive(Clone)]
+struct TestClock(watch::Sender<Timestamp>);
+
+impl TestClock {
+    fn new() -> Self {
+        Self(watch::Sender::new(START))
+    }
+
+    fn advance(&self, millis: i64) {
+        self.0.send_modify(|now| *now = now.plus_millis(millis));
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        *self.0.borrow()
+    }
+
+    fn sleep_until(&self, instant: Timestamp) -> BoxFuture<'static, ()> {
+        let mut moved = self.0.subscribe();
+        async move {
+            // The clock outlives the engine that sleeps on it, or nobody cares any more.
+            let _ = moved.wait_for(|now| *now >= instant).await;
+        }
+        .boxed()
+    }
+}
+
+fn start() -> (Arc<Engine>, TestClock) {
+    start_over(MemoryStore::default())
+}
+
+fn start_over(store: impl Store) -> (Arc<Engine>, TestClock) {
+    let clock = TestClock::new();
+    (
+        Arc::new(Engine::start(Arc::new(store), Arc::new(clock.clone()))),
+        clock,
+    )
+}
+
+fn submission() -> Submission {
+    Submission::new("acme", "reboot").with_resources(["a", "b"])
+}
+
+fn wish() -> LeaseWish {
+    LeaseWish {
+        account: None,
+        kinds: vec!["reboot".into()],
+        max: 1,
+        worker: "w1".into(),
+        length_millis: 15_000,
+    }
+}
+
+fn finish(fence: u64) -> Command {
+    let finish = Finish {
+        status: FinishStatus::Succeeded,
+        output: None,
+        error: None,
+    };
+    Command::Report(Report {
+        fence,
+        finish: Some(finish),
+        ..Report::default()
+    })
+}
+
+async fn submit(engine: &Engine) -> OperationKey {
+    engine.submit(submission()).await.unwrap().operation.key
+}
+
+/// Waits until `condition` holds; what it waits for happens on other threads.
+async fn until<F: Future<Output = bool>>(condition: impl Fn() -> F) {
+    let reached = async {
+        while !condition().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), reached)
+        .await
+        .expect("the condition holds before long");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operation_goes_its_way() {
+    let (engine, _clock) = start();
+    let key = submit(&engine).await;
+    assert_eq!(engine.get(key, None).await.unwrap().phase, Phase::Queued);
+    let leased = engine.lease(wish(), 0).await.unwrap();
+    assert_eq!(
+        leased
+            .iter()
+            .map(|operation| operation.key)
+            .collect::<Vec<_>>(),
+        [key]
+    );
+    assert_eq!(engine.get(key, None).await.unwrap().phase, Phase::Running);
+    assert!(
+        engine.lease(wish(), 0).await.unwrap().is_empty(),
+        "it is taken"
+    );
+    engine
+        .command(key, None, finish(leased[0].fence))
+        .await
+        .unwrap();
+    let ended = engine.get(key, None).await.unwrap();
+    assert_eq!((ended.phase, ended.tally.succeeded), (Phase::Succeeded, 2));
+    let history = engine.history(key, 0, 100).await.unwrap();
+    assert_eq!(
+        history.iter().map(|entry| entry.number).collect::<Vec<_>>(),
+        [1, 2, 3]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_sees_only_its_own() {
+    let (engine, _clock) = start();
+    let key = submit(&engine).await;
+    let (own, other) = (Account::from("acme"), Account::from("other"));
+    assert!(engine.get(key, Some(&own)).await.is_ok());
+    assert_eq!(
+        engine.get(key, Some(&other)).await.err(),
+        Some(EngineError::NotFound)
+    );
+    assert_eq!(
+        engine
+            .command(key, Some(other), Command::Cancel)
+            .await
+            .err(),
+        Some(EngineError::NotFound)
+    );
+    let unknown = OperationKey::new(999).unwrap();
+    assert_eq!(
+        engine.get(unknown, None).await.err(),
+        Some(EngineError::NotFound)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn waiters_hear_of_the_end() {
+    let (engine, _clock) = start();
+    let key = submit(&engine).await;
+    let waiting: Vec<_> = (0..20)
+        .map(|_| {
+            let engine = Arc::clone(&engine);
+            tokio::spawn(async move { engine.wait_for_end(key, None, 60_000).await })
+        })
+        .collect();
+    until(|| async { engine.watched() == 1 }).await;
+    let fence = engine.lease(wish(), 0).await.unwrap()[0].fence;
+    engine.command(key, None, finish(fence)).await.unwrap();
+    for waited in join_all(waiting).await {
+        assert_eq!(waited.unwrap().unwrap().phase, Phase::Succeeded);
+    }
+    until(|| async { engine.watched() == 0 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn waiters_hear_of_a_change_and_of_the_time() {
+    let (engine, clock) = start();
+    let key = submit(&engine).await;
+    let changed = tokio::spawn({
+        let engine = Arc::clone(&engine);
+        async move { engine.wait_for_change(key, None, 60_000, 1).await }
+    });
+    until(|| async { engine.watched() == 1 }).await;
+    engine.lease(wish(), 0).await.unwrap();
+    assert_eq!(changed.await.unwrap().unwrap().version, 2);
+    let waiting = tokio::spawn({
+        let engine = Arc::clone(&engine);
+        async move { engine.wait_for_end(key, None, 5_000).await }
+    });
+    until(|| async { engine.watched() == 1 }).await;
+    clock.advance(5_000);
+    assert_eq!(
+        waiting.await.unwrap().unwrap().phase,
+        Phase::Running,
+        "the wait is over, the work is not"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_waiting_worker_is_called() {
+    let (engine, _clock) = start();
+    let working = tokio::spawn({
+        let engine = Arc::clone(&engine);
+        async move { engine.lease(wish(), 60_000).await }
+    });
+    let commits = || engine.figures().snapshot().commits;
+    // One look before it waits, one after it has joined those who wait.
+    until(|| async { commits() >= 2 }).await;
+    let key = submit(&engine).await;
+    assert_eq!(working.await.unwrap().unwrap()[0].key, key);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_lease_is_leased_again_and_the_late_worker_refused() {
+    let (engine, clock) = start();
+    let key = submit(&engine).await;
+    let first = engine.lease(wish(), 0).await.unwrap()[0].fence;
+    clock.advance(15_000);
+    until(|| async { engine.get(key, None).await.unwrap().phase == Phase::Queued }).await;
+    assert_eq!(
+        engine
+            .command(key, None, Command::Heartbeat { fence: first })
+            .await
+            .err(),
+        Some(EngineError::Rejected(Rejected::LeaseLost))
+    );
+    let second = engine.lease(wish(), 0).await.unwrap()[0].fence;
+    assert_eq!(
+        engine.command(key, None, finish(first)).await.err(),
+        Some(EngineError::Rejected(Rejected::StaleFence))
+    );
+    engine.command(key, None, finish(second)).await.unwrap();
+    let figures = engine.figures().snapshot();
+    assert_eq!((figures.leases_lost, figures.stale_fences), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heartbeats_keep_a_lease() {
+    let (engine, clock) = start();
+    let key = submit(&engine).await;
+    let fence = engine.lease(wish(), 0).await.unwrap()[0].fence;
+    for _ in 0..5 {
+        clock.advance(10_000);
+        engine
+            .command(key, None, Command::Heartbeat { fence })
+            .await
+            .unwrap();
+    }
+    assert_eq!(engine.get(key, None).await.unwrap().phase, Phase::Running);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deadlines_and_retention_pass() {
+    let (engine, clock) = start();
+    let mut submission = submission();
+    submission.deadline_at = Some(START.plus_millis(1_000));
+    submission.retention_millis = 5_000;
+    let key = engine.submit(submission).await.unwrap().operation.key;
+    clock.advance(1_000);
+    until(|| async { engine.get(key, None).await.unwrap().phase == Phase::Expired }).await;
+    clock.advance(4_999);
+    assert!(engine.get(key, None).await.is_ok());
+    clock.advance(1);
+    // From that moment on, whether or not the tick has come yet.
+    assert_eq!(engine.get(key, None).await.err(), Some(EngineError::Gone));
+    until(|| async { engine.history(key, 0, 1).await.unwrap().is_empty() }).await;
+    assert_eq!(engine.get(key, None).await.err(), Some(EngineError::Gone));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_deleted_is_gone_at_once() {
+    let (engine, _clock) = start();
+    let key = submit(&engine).await;
+    assert_eq!(
+        engine.command(key, None, Command::Delete).await.err(),
+        Some(EngineError::Rejected(Rejected::NotEnded))
+    );
+    engine.command(key, None, Command::Cancel).await.unwrap();
+    engine.command(key, None, Command::Delete).await.unwrap();
+    assert_eq!(engine.get(key, None).await.err(), Some(EngineError::Gone));
+    assert_eq!(
+        engine.command(key, None, Command::Delete).await.err(),
+        Some(EngineError::Gone)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stopping_commits_what_waits_and_takes_no_more() {
+    let (engine, _clock) = start();
+    let submitted = submit(&engine).await;
+    let stopping = Arc::clone(&engine);
+    tokio::task::spawn_blocking(move || stopping.stop())
+        .await
+        .unwrap();
+    assert_eq!(
+        engine.submit(submission()).await.err(),
+        Some(EngineError::Unavailable)
+    );
+    assert!(engine.get(submitted, None).await.is_ok());
+}
+
+/// While one commit is held up, all that comes meanwhile waits for the next one, and that takes it all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn groups_grow_while_a_flush_is_slow() {
+    let gate = Arc::new(Mutex::new(()));
+    let (engine, _clock) = start_over(Gated {
+        store: MemoryStore::default(),
+        gate: Arc::clone(&gate),
+        broken: false,
+    });
+    let submitting = |count: usize| -> Vec<_> {
+        let submit =
+            |engine: Arc<Engine>| tokio::spawn(async move { engine.submit(submission()).await });
+        (0..count).map(|_| submit(Arc::clone(&engine))).collect()
+    };
+    let before = engine.figures().snapshot();
+    let held = gate.lock_arc();
+    let submitted = submitting(500);
+    until(|| async { engine.waiting() >= 400 }).await;
+    drop(held);
+    for submitted in join_all(submitted).await {
+        submitted.unwrap().unwrap();
+    }
+    let after = engine.figures().snapshot();
+    assert_eq!(after.writes - before.writes, 500);
+    let commits = after.commits - before.commits;
+    assert!(
+        commits <= 110,
+        "the 400 that waited share few commits, not {commits}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_fails_is_told_and_nothing_happened() {
+    let (engine, _clock) = start_over(Gated {
+        store: MemoryStore::default(),
+        gate: Arc::default(),
+        broken: true,
+    });
+    assert_eq!(
+        engine.submit(submission()).await.err(),
+        Some(EngineError::Unavailable)
+    );
+    let first = OperationKey::new(1).unwrap();
+    assert_eq!(
+        engine.get(first, None).await.err(),
+        Some(EngineError::NotFound)
+    );
+    assert_eq!(engine.figures().snapshot().failed_commits, 1);
+}
+
+/// A store whose commits wait for a gate, or fail.
+struct Gated {
+    store: MemoryStore,
+    gate: Arc<Mutex<()>>,
+    broken: bool,
+}
+
+impl Store for Gated {
+    fn commit(
+        &self,
+        writes: Vec<Write>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Committed, StoreError>> {
+        let _open = self.gate.lock();
+        if self.broken {
+            let error = StoreError::Database {
+                doing: "commit",
+                source: "the disk is full".into(),
+            };
+            return std::future::ready(Err(error)).boxed();
+        }
+        self.store.commit(writes, now)
+    }
+
+    fn get(
+        &self,
+        key: OperationKey,
+    ) -> BoxFuture<'_, Result<Option<longrun_model::Operation>, StoreError>> {
+        self.store.get(key)
+    }
+
+    fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Page, StoreError>> {
+        self.store.list(filter)
+    }
+
+    fn history(
+        &self,
+        key: OperationKey,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<HistoryEntry>, StoreError>> {
+        self.store.history(key, after, limit)
+    }
+
+    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Due, StoreError>> {
+        self.store.due(now, limit)
+    }
+
+    fn access_keys(&self) -> BoxFuture<'_, Result<Vec<AccessKey>, StoreError>> {
+        self.store.access_keys()
+    }
+
+    fn id_secret(&self, proposal: [u8; 16]) -> BoxFuture<'_, Result<[u8; 16], StoreError>> {
+        self.store.id_secret(proposal)
+    }
+}

@@ -1,0 +1,40 @@
+//! What every request needs.
+
+use crate::keys::{Key, KeyRing};
+use crate::replay::Replays;
+use crate::{KindSettings, MasterKey};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use longrun_dialects::Options;
+use longrun_engine::Engine;
+use longrun_model::Ids;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// The running server, as a request sees it.
+pub(crate) struct App {
+    pub(crate) engine: Engine,
+    pub(crate) ids: Ids,
+    pub(crate) keys: KeyRing,
+    pub(crate) replays: Replays,
+    pub(crate) master_key: MasterKey,
+    pub(crate) dialects: Options,
+    pub(crate) kinds: HashMap<String, KindSettings>,
+    /// Whether the server is about to end and wants no new work.
+    pub(crate) draining: AtomicBool,
+    /// Whether requests came over TLS.
+    pub(crate) secure: bool,
+}
+
+impl App {
+    /// The key whose token the request bears, if it is one of ours and has not been switched off.
+    pub(crate) fn bearer(&self, headers: &HeaderMap) -> Option<Arc<Key>> {
+        let authorization = headers.get(AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, token) = authorization.split_once(' ')?;
+        let key = scheme
+            .eq_ignore_ascii_case("bearer")
+            .then(|| self.keys.by_token(token.trim()))??;
+        (!key.disabled).then_some(key)
+    }
+}

@@ -1,0 +1,325 @@
+//! One request, from its bytes to its answer.
+
+use crate::app::App;
+use crate::chance;
+use crate::keys::Key;
+use crate::native;
+use crate::policy::{Ask, Decision};
+use crate::replay::Nonce;
+use axum::Router;
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::{Body as _, Incoming};
+use longrun_dialects::{
+    Call, Claim, Dialect, Fault, Identity, Lent, OperationRef, Reply, Request, Wish,
+};
+use longrun_engine::EngineError;
+use longrun_model::{Operation, OperationKey};
+use std::net::IpAddr;
+use std::sync::Arc;
+use tower::ServiceExt;
+
+/// Bytes that the query and the body of a request in a dialect may have.
+pub(crate) const DIALECT_BYTES_MAX: usize = 1024 * 1024;
+
+/// The way into the server.
+pub(crate) struct Edge {
+    app: Arc<App>,
+    native: Router,
+}
+
+/// A body, as far as it came.
+struct Received {
+    bytes: Bytes,
+    fault: Option<Fault>,
+}
+
+impl Edge {
+    pub(crate) fn new(app: Arc<App>) -> Self {
+        let native = native::router(Arc::clone(&app));
+        Self { app, native }
+    }
+
+    /// Answers a request.
+    pub(crate) async fn serve(
+        &self,
+        request: http::Request<Incoming>,
+        peer: IpAddr,
+    ) -> Response<Body> {
+        if is_native(request.uri().path()) {
+            let native = self.native.clone().oneshot(request.map(Body::new)).await;
+            return native.unwrap_or_else(|infallible| match infallible {});
+        }
+        let (head, body) = request.into_parts();
+        let received = receive(&head.headers, body).await;
+        let request = Request {
+            method: &head.method,
+            path: head.uri.path(),
+            query: head.uri.query().unwrap_or_default(),
+            headers: &head.headers,
+            body: &received.bytes,
+        };
+        match longrun_dialects::find(&request) {
+            Some(dialect) => self.answer(dialect, &request, received.fault, peer).await,
+            None => native::problem_not_found(),
+        }
+    }
+
+    async fn answer(
+        &self,
+        dialect: &dyn Dialect,
+        request: &Request<'_>,
+        fault: Option<Fault>,
+        peer: IpAddr,
+    ) -> Response<Body> {
+        let Call { frame, claim, wish } = dialect.parse(request, &self.app.dialects);
+        let outcome = match fault {
+            Some(fault) => Err(fault),
+            None => {
+                self.app
+                    .carry_out(dialect, frame.action, claim, wish, peer)
+                    .await
+            }
+        };
+        let lent = Lent {
+            ids: &self.app.ids,
+            request_id: chance::request_id(),
+            now: self.app.engine.now(),
+        };
+        if let Err(fault) = &outcome {
+            tracing::debug!(dialect = dialect.name(), request.id = %lent.request_id, %fault, "a call was refused");
+        }
+        respond(dialect.answer(&frame, &lent, outcome.as_deref()))
+    }
+
+    /// Answers a request that could not be read as HTTP, in the dialect that its first line points to.
+    pub(crate) fn refuse(&self, request: &Request, fault: &Fault) -> Option<Reply> {
+        let dialect = longrun_dialects::find(request)?;
+        let frame = dialect.parse(request, &self.app.dialects).frame;
+        let lent = Lent {
+            ids: &self.app.ids,
+            request_id: chance::request_id(),
+            now: self.app.engine.now(),
+        };
+        Some(dialect.answer(&frame, &lent, Err(fault)))
+    }
+}
+
+/// Whether the path belongs to the native API or to those who run the server.
+pub(crate) fn is_native(path: &str) -> bool {
+    path.starts_with("/api/") || matches!(path, "/healthz" | "/readyz" | "/metrics")
+}
+
+/// Takes in the body, up to the limit.
+async fn receive(headers: &HeaderMap, mut body: Incoming) -> Received {
+    if body.is_end_stream() {
+        return Received {
+            bytes: Bytes::new(),
+            fault: None,
+        };
+    }
+    let too_large = || {
+        Some(Fault::TooLarge {
+            limit_bytes: DIALECT_BYTES_MAX,
+        })
+    };
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let mut bytes = BytesMut::with_capacity(announced.unwrap_or(0).min(DIALECT_BYTES_MAX));
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            let fault = Some(Fault::Malformed("the body ends too early"));
+            return Received {
+                bytes: bytes.freeze(),
+                fault,
+            };
+        };
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
+        if bytes.len() + data.len() > DIALECT_BYTES_MAX {
+            return Received {
+                bytes: bytes.freeze(),
+                fault: too_large(),
+            };
+        }
+        bytes.extend_from_slice(data);
+    }
+    Received {
+        bytes: bytes.freeze(),
+        fault: None,
+    }
+}
+
+fn respond(reply: Reply) -> Response<Body> {
+    let mut response = Response::new(Body::from(reply.body));
+    *response.status_mut() =
+        StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    response.headers_mut().extend(reply.headers);
+    response
+}
+
+impl App {
+    /// Does what a call wants, if whoever sent it may.
+    async fn carry_out(
+        &self,
+        dialect: &dyn Dialect,
+        action: &'static str,
+        claim: Result<Claim<'_>, Fault>,
+        wish: Result<Wish<'_>, Fault>,
+        peer: IpAddr,
+    ) -> Result<Arc<Operation>, Fault> {
+        let claim = claim?;
+        let key = self.prove(dialect, &claim)?;
+        if claim
+            .project
+            .as_ref()
+            .is_some_and(|project| !key.works_in(project))
+        {
+            return Err(Fault::WrongProject);
+        }
+        let Wish::Poll {
+            operation,
+            resource_group,
+        } = wish?;
+        let found = self.find(&operation, &key, claim.project.as_deref()).await;
+        let own_group = found
+            .as_ref()
+            .ok()
+            .and_then(|operation| operation.resource_group.as_deref());
+        // A caller may name a group, but not choose one in which it is allowed what it is not elsewhere.
+        let other_group = found.is_ok()
+            && resource_group
+                .as_deref()
+                .is_some_and(|group| own_group != Some(group));
+        let id = operation_text(&operation);
+        let ask = Ask {
+            action,
+            region: found
+                .as_ref()
+                .ok()
+                .and_then(|operation| operation.region.as_deref())
+                .unwrap_or_default(),
+            account: key.account.as_str(),
+            relative: (dialect.resource_type(), &id),
+            resource_group: resource_group.as_deref().or(own_group),
+            source_ip: Some(peer),
+            secure: self.secure,
+            now: self.engine.now(),
+        };
+        match key.decide(&ask) {
+            Decision::Allowed if !other_group => found,
+            Decision::Allowed | Decision::DeniedImplicitly => Err(forbidden(action, &key, false)),
+            Decision::DeniedExplicitly => Err(forbidden(action, &key, true)),
+        }
+    }
+
+    /// The key of whoever sent a call, once that is proved.
+    fn prove(&self, dialect: &dyn Dialect, claim: &Claim) -> Result<Arc<Key>, Fault> {
+        let key = match &claim.identity {
+            Identity::Token(token) => {
+                let key = self.keys.by_token(token).ok_or(Fault::BadToken)?;
+                return if key.disabled {
+                    Err(Fault::ExpiredToken)
+                } else {
+                    Ok(key)
+                };
+            }
+            Identity::AccessKey(id) => self.keys.by_id(id).ok_or(Fault::UnknownKey)?,
+        };
+        if key.disabled {
+            return Err(Fault::DisabledKey);
+        }
+        let proof = claim
+            .proof
+            .as_ref()
+            .ok_or(Fault::MissingCredentials("Signature"))?;
+        let now = self.engine.now();
+        dialect.verify(proof, &key.secret, now)?;
+        if claim
+            .session_token
+            .as_ref()
+            .is_some_and(|token| !token.is_empty())
+        {
+            // Our keys are lasting ones: no token belongs to them.
+            return Err(Fault::BadToken);
+        }
+        let Some(nonce) = &proof.nonce else {
+            return Ok(key);
+        };
+        match self
+            .replays
+            .remember(&key.id, nonce, proof.signed_at, proof.window_millis, now)
+        {
+            Nonce::New => Ok(key),
+            Nonce::Used => Err(Fault::Replayed),
+            Nonce::TooOld => Err(Fault::Skewed {
+                ahead_millis: proof.signed_at.millis_since(now),
+            }),
+        }
+    }
+
+    /// The operation that a call names, if it exists for this key.
+    async fn find(
+        &self,
+        named: &OperationRef<'_>,
+        key: &Key,
+        project: Option<&str>,
+    ) -> Result<Arc<Operation>, Fault> {
+        let operation_key = match named {
+            OperationRef::Number(number) => OperationKey::new(*number),
+            OperationRef::Text(text) => self.ids.key(text),
+        };
+        let operation = self
+            .engine
+            .get(operation_key.ok_or(Fault::NotFound)?, key.confined_to())
+            .await;
+        let operation = operation.map_err(|error| fault(&error))?;
+        let own_project = operation
+            .project
+            .as_ref()
+            .map(longrun_model::ProjectId::as_str);
+        let visible = own_project
+            .is_none_or(|own| key.works_in(own) && project.is_none_or(|asked| asked == own));
+        if visible {
+            Ok(operation)
+        } else {
+            Err(Fault::NotFound)
+        }
+    }
+}
+
+fn operation_text(named: &OperationRef) -> String {
+    match named {
+        OperationRef::Number(number) => number.to_string(),
+        OperationRef::Text(text) => text.to_string(),
+    }
+}
+
+fn forbidden(action: &'static str, key: &Key, explicit: bool) -> Fault {
+    Fault::Forbidden {
+        action,
+        explicit,
+        account: key.account.as_str().into(),
+    }
+}
+
+/// What an engine's error is called in the dialects.
+fn fault(error: &EngineError) -> Fault {
+    match error {
+        EngineError::NotFound => Fault::NotFound,
+        EngineError::Gone => Fault::Gone,
+        EngineError::Overloaded | EngineError::TooManyWatchers => Fault::Throttled {
+            retry_after_millis: 1_000,
+        },
+        EngineError::Unavailable => Fault::Unavailable,
+        EngineError::IdempotencyMismatch | EngineError::Rejected(_) => Fault::Internal,
+    }
+}

@@ -1,0 +1,100 @@
+//! Sockets: accepting connections, speaking HTTP over them, and letting them end in peace.
+
+use crate::edge::Edge;
+use crate::refusals::Refusing;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
+
+/// How long a client may take to send the head of a request, or to agree on TLS.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long requests that run may go on after the server was told to end.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long to wait when the system has no room for another connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Accepts connections until `stop` resolves, and then waits for those that are in the middle of a request.
+pub(crate) async fn run(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    edge: Arc<Edge>,
+    mut stop: oneshot::Receiver<()>,
+) {
+    let connections = Arc::new(GracefulShutdown::new());
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => open(stream, peer, tls.clone(), &edge, &connections),
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            _ = &mut stop => break,
+        }
+    }
+    drop(listener);
+    if let Some(connections) = Arc::into_inner(connections) {
+        // Whoever takes longer is cut off.
+        let _ = tokio::time::timeout(DRAIN_TIMEOUT, connections.shutdown()).await;
+    }
+}
+
+fn open(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    edge: &Arc<Edge>,
+    connections: &GracefulShutdown,
+) {
+    // Answers are written whole; waiting for more to send would only make them late.
+    let _ = stream.set_nodelay(true);
+    let watcher = connections.watcher();
+    let edge = Arc::clone(edge);
+    tokio::spawn(async move {
+        let ended = match tls {
+            None => serve(stream, peer, edge, watcher).await,
+            Some(tls) => match tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
+                Ok(Ok(stream)) => serve(stream, peer, edge, watcher).await,
+                Ok(Err(error)) => Err(Box::from(error)),
+                Err(late) => Err(Box::from(late)),
+            },
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%peer, error = &*error as &dyn std::error::Error, "a connection ended early");
+        }
+    });
+}
+
+type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+    stream: S,
+    peer: SocketAddr,
+    edge: Arc<Edge>,
+    watcher: hyper_util::server::graceful::Watcher,
+) -> Ended {
+    let serving = Arc::clone(&edge);
+    let service = service_fn(move |request| {
+        let edge = Arc::clone(&serving);
+        async move { Ok::<_, Infallible>(edge.serve(request, peer.ip()).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        // A client that ends its side in the middle of a body is still told what was wrong.
+        .half_close(true)
+        .pipeline_flush(true)
+        .serve_connection(TokioIo::new(Refusing::new(stream, edge)), service);
+    watcher.watch(connection).await?;
+    Ok(())
+}

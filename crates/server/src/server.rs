@@ -1,0 +1,177 @@
+//! A server from its start to its end.
+
+use crate::app::App;
+use crate::clock::SystemClock;
+use crate::edge::Edge;
+use crate::keys::{self, KeyError, KeyRing, KeyWish, NewKey};
+use crate::replay::Replays;
+use crate::{Dev, MasterKey, Settings, Tls, chance, listen};
+use longrun_engine::{Clock, Engine, EngineError};
+use longrun_model::Ids;
+use longrun_store::{Store, StoreError};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+/// The project of the key for development.
+const DEV_PROJECT: &str = "0123456789abcdef0123456789abcdef";
+/// Its account.
+const DEV_ACCOUNT: &str = "dev";
+
+/// A server that runs.
+pub struct Server {
+    app: Arc<App>,
+    address: SocketAddr,
+    dev_key: Option<NewKey>,
+    stop: oneshot::Sender<()>,
+    listening: JoinHandle<()>,
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is taken, or not one of this machine.
+    #[error("could not listen on {address}")]
+    Listen {
+        /// Which one.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The store cannot be used.
+    #[error("the store cannot be used")]
+    Store(#[from] StoreError),
+    /// The store did not answer.
+    #[error("the store did not answer")]
+    Engine(#[from] EngineError),
+    /// The key for development could not be made.
+    #[error("the key for development could not be made")]
+    DevKey(#[from] KeyError),
+    /// The certificate or its key cannot be read.
+    #[error("could not read `{path}`")]
+    Pem {
+        /// Which file.
+        path: String,
+        /// What is wrong with it.
+        source: pem::Error,
+    },
+    /// The certificate and its key cannot be used.
+    #[error("the certificate cannot be used")]
+    Tls(#[from] rustls::Error),
+}
+
+impl Server {
+    /// Starts a server over `store`. Once this returns, requests are answered.
+    pub async fn start(settings: Settings, store: Arc<dyn Store>) -> Result<Self, StartError> {
+        let acceptor = settings.tls.as_ref().map(acceptor).transpose()?;
+        let address = settings.listen;
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|source| StartError::Listen { address, source })?;
+        let address = listener
+            .local_addr()
+            .map_err(|source| StartError::Listen { address, source })?;
+        let engine = Engine::start(store, Arc::new(SystemClock));
+        let ids = Ids::new(engine.id_secret(chance::secret_bytes()).await?);
+        let keys = KeyRing::default();
+        for access_key in engine.access_keys().await? {
+            keys.put(&access_key, &settings.master_key);
+        }
+        let dev_key = match &settings.dev {
+            Some(dev) if keys.is_empty() => {
+                Some(make_dev_key(dev, &engine, &keys, &settings.master_key).await?)
+            }
+            _ => None,
+        };
+        let app = Arc::new(App {
+            engine,
+            ids,
+            keys,
+            replays: Replays::default(),
+            master_key: settings.master_key,
+            dialects: settings.dialects,
+            kinds: settings.kinds,
+            draining: AtomicBool::new(false),
+            secure: acceptor.is_some(),
+        });
+        let edge = Arc::new(Edge::new(Arc::clone(&app)));
+        let (stop, stopped) = oneshot::channel();
+        let listening = tokio::spawn(listen::run(listener, acceptor, edge, stopped));
+        tracing::info!(%address, tls = app.secure, "listening");
+        Ok(Self {
+            app,
+            address,
+            dev_key,
+            stop,
+            listening,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The key for development, if one was made at this start.
+    pub fn dev_key(&self) -> Option<&NewKey> {
+        self.dev_key.as_ref()
+    }
+
+    /// Takes no more requests, lets those that run finish, commits what waits, and ends.
+    pub async fn stop(self) {
+        self.app.draining.store(true, SeqCst);
+        // If nobody listens any more, there is nobody to tell.
+        let _ = self.stop.send(());
+        let _ = self.listening.await;
+        let app = self.app;
+        // Waits for the thread that commits, which is no thing to do on a thread of the runtime.
+        let _ = tokio::task::spawn_blocking(move || app.engine.stop()).await;
+        tracing::info!("ended");
+    }
+}
+
+async fn make_dev_key(
+    dev: &Dev,
+    engine: &Engine,
+    keys: &KeyRing,
+    master_key: &MasterKey,
+) -> Result<NewKey, StartError> {
+    let (id, secret) = dev.key.clone().unzip();
+    let wish = KeyWish {
+        id,
+        secret,
+        token: dev.token.clone(),
+        account: Some(DEV_ACCOUNT.to_owned()),
+        projects: vec![DEV_PROJECT.to_owned()],
+        policy: None,
+    };
+    let (new, access_key) = keys::make(wish, master_key, SystemClock.now())?;
+    engine.put_access_key(access_key.clone()).await?;
+    keys.put(&access_key, master_key);
+    Ok(new)
+}
+
+fn acceptor(tls: &Tls) -> Result<TlsAcceptor, StartError> {
+    let unreadable = |path: &std::path::Path, source| StartError::Pem {
+        path: path.display().to_string(),
+        source,
+    };
+    let certificates = CertificateDer::pem_file_iter(&tls.certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| unreadable(&tls.certificate, error))?;
+    let key =
+        PrivateKeyDer::from_pem_file(&tls.key).map_err(|error| unreadable(&tls.key, error))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(certificates, key)?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}

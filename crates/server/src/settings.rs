@@ -1,0 +1,73 @@
+//! What can be set.
+
+use crate::MasterKey;
+use longrun_dialects::Options;
+use longrun_model::MixedEnd;
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// The settings of a server.
+#[derive(Debug)]
+pub struct Settings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// What to speak TLS with; plain HTTP without it.
+    pub tls: Option<Tls>,
+    /// Whether to make a key for development when there is none at all.
+    pub dev: Option<Dev>,
+    /// What the secrets in the store are sealed with.
+    pub master_key: MasterKey,
+    /// How requests in the clouds' dialects are read.
+    pub dialects: Options,
+    /// What is special about some kinds of operation.
+    pub kinds: HashMap<String, KindSettings>,
+}
+
+/// A certificate and its key.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// The certificate and those above it, as PEM.
+    pub certificate: PathBuf,
+    /// Its private key, as PEM.
+    pub key: PathBuf,
+}
+
+/// The key for development.
+#[derive(Clone, Default)]
+pub struct Dev {
+    /// The access key's id and secret, if they are to be these.
+    pub key: Option<(String, String)>,
+    /// The bearer token, if it is to be this.
+    pub token: Option<String>,
+}
+
+impl std::fmt::Debug for Dev {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Dev").finish_non_exhaustive()
+    }
+}
+
+/// What is special about a kind of operation.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KindSettings {
+    /// What a mixed end counts as, where a dialect knows no third word.
+    pub mixed_end: MixedEnd,
+    /// How long results are kept, when the submitter does not say.
+    pub retention_ms: Option<i64>,
+    /// How long the work may take, when the submitter does not say.
+    pub deadline_ms: Option<i64>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            tls: None,
+            dev: None,
+            master_key: MasterKey::random(),
+            dialects: Options::default(),
+            kinds: HashMap::new(),
+        }
+    }
+}
