@@ -60,6 +60,11 @@ pub trait Dialect: Send + Sync {
     /// Its name in settings, targets, metrics and logs, for example `tencent-bm`.
     fn name(&self) -> &'static str;
 
+    /// What a policy calls an operation of this dialect, in the last part of its resource name.
+    fn resource_type(&self) -> &'static str {
+        "operation"
+    }
+
     /// Whether the request is in this dialect. Cheap: it looks at the path, and at most at one parameter.
     fn claims(&self, request: &Request) -> bool;
 

@@ -46,11 +46,6 @@ pub(crate) fn write_basic(instant: Timestamp) -> String {
     format(instant, "%Y%m%dT%H%M%SZ")
 }
 
-/// Writes `2026-11-21`, the day in UTC.
-pub(crate) fn write_day(instant: Timestamp) -> String {
-    format(instant, "%Y-%m-%d")
-}
-
 fn format(instant: Timestamp, pattern: &str) -> String {
     let instant = jiff::Timestamp::from_millisecond(instant.as_millis())
         .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
@@ -70,7 +65,6 @@ mod tests {
         assert_eq!(write_millis(instant), "2026-11-21T02:02:06.123Z");
         assert_eq!(write_seconds(instant), "2026-11-21T02:02:06Z");
         assert_eq!(write_basic(instant), "20261121T020206Z");
-        assert_eq!(write_day(instant), "2026-11-21");
         assert_eq!(
             read_rfc3339("2026-11-21T02:02:06.123456789Z"),
             Some(instant)

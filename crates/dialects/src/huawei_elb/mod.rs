@@ -1,55 +1,81 @@
-//! Stub, to be replaced.
+//! The job query of Huawei Cloud's classic load balancer, which Open Telekom Cloud and its relatives speak too:
+//! `GET /v1.0/{project_id}/jobs/{job_id}`.
+//!
+//! A caller shows a token or signs with an access key, in one of three forms. One job has four statuses; what it worked
+//! on stands in `entities`, and several resources are sub-jobs in there. Errors come in two shapes: that of the gateway
+//! in front of the service, and that of the service.
+
+mod answer;
+mod authorization;
+mod canonical;
+mod fault;
+mod parse;
+mod poll;
+mod read;
+mod sign;
+
 use crate::{
-    Call, Claim, Credential, Dialect, Endpoint, Fault, Format, Frame, Lent, Observation, Options,
-    QueryError, Reply, Request, SignError, Target,
+    Call, Credential, Dialect, Endpoint, Fault, Frame, Lent, Observation, Options, QueryError,
+    Reply, Request, SignError, Target,
 };
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use longrun_model::{Operation, Timestamp};
-/// huawei-elb.
+
+/// The dialect `huawei-elb`.
 #[derive(Debug)]
 pub struct HuaweiElb;
+
+/// How policies call the job query. The cloud itself has no name for it: who may see the project may see its jobs.
+const ACTION: &str = "elb:jobs:get";
+
+/// Where the cloud's own clients look for the number of a request; none of them looks into the body for it.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 impl Dialect for HuaweiElb {
     fn name(&self) -> &'static str {
         "huawei-elb"
     }
+
     fn claims(&self, request: &Request) -> bool {
-        request.path == "/v1.0"
+        parse::claims(request.path)
     }
-    fn parse<'a>(&self, request: &Request<'a>, _options: &Options) -> Call<'a> {
-        let claim: Result<Claim, Fault> = Err(Fault::MissingCredentials("stub"));
-        Call {
-            frame: Frame {
-                action: "stub",
-                format: Format::Json,
-                host: request.host(),
-            },
-            claim,
-            wish: Err(Fault::Internal),
-        }
+
+    fn parse<'a>(&self, request: &Request<'a>, options: &Options) -> Call<'a> {
+        parse::parse(request, options)
     }
-    fn answer(&self, _frame: &Frame, _lent: &Lent, _outcome: Result<&Operation, &Fault>) -> Reply {
-        Reply::json(b"{\"code\":4100}".to_vec())
+
+    fn answer(&self, _frame: &Frame, lent: &Lent, outcome: Result<&Operation, &Fault>) -> Reply {
+        let request_id = digits_of(lent);
+        let reply = match outcome {
+            Ok(operation) => Reply::json(answer::write(operation, lent)),
+            Err(fault) => fault::write(fault, lent.now, &request_id),
+        };
+        let value = HeaderValue::from_str(&request_id).expect("hexadecimal digits are a header");
+        reply.with_header(REQUEST_ID, value)
     }
+
     fn poll(
         &self,
-        _target: &Target,
-        _endpoint: &Endpoint,
-        _credential: &Credential,
-        _now: Timestamp,
+        target: &Target,
+        endpoint: &Endpoint,
+        credential: &Credential,
+        now: Timestamp,
         _nonce: u128,
     ) -> Result<http::Request<Vec<u8>>, SignError> {
-        Err(SignError::NoProject)
+        poll::poll(target, endpoint, credential, now)
     }
+
     fn read(
         &self,
-        _status: u16,
-        _headers: &HeaderMap,
-        _body: &[u8],
+        status: u16,
+        headers: &HeaderMap,
+        body: &[u8],
     ) -> Result<Observation, QueryError> {
-        Err(QueryError {
-            code: String::new(),
-            message: String::new(),
-            retry: crate::Retry::Never,
-        })
+        read::read(status, headers, body)
     }
+}
+
+/// The number of the request as this cloud writes it: the digits of the UUID that the log has, without the dashes.
+fn digits_of(lent: &Lent) -> String {
+    lent.request_id.to_string().replace('-', "")
 }

@@ -1,55 +1,67 @@
-//! Stub, to be replaced.
+//! Tencent virtual private cloud, API 2.0: `DescribeNetTaskResult`, for the tasks of the network parameter templates.
+//!
+//! It also answers whatever else comes to the path of API 2.0, because somebody has to say that an action is unknown.
+
+mod answer;
+mod fault;
+mod read;
+
+use crate::tencent::{self, Product, envelope};
 use crate::{
-    Call, Claim, Credential, Dialect, Endpoint, Fault, Format, Frame, Lent, Observation, Options,
-    QueryError, Reply, Request, SignError, Target,
+    Call, Credential, Dialect, Endpoint, Fault, Frame, Lent, Observation, Options, QueryError,
+    Reply, Request, SignError, Target,
 };
 use http::HeaderMap;
 use longrun_model::{Operation, Timestamp};
-/// tencent-vpc.
+
+/// The task API of Tencent's network parameter templates: success, failure or running, and a query's result.
 #[derive(Debug)]
 pub struct TencentVpc;
+
+const PRODUCT: Product = Product {
+    action: "DescribeNetTaskResult",
+    policy_action: "vpc:DescribeNetTaskResult",
+    modules: fault::MODULES,
+};
+
 impl Dialect for TencentVpc {
     fn name(&self) -> &'static str {
         "tencent-vpc"
     }
+
     fn claims(&self, request: &Request) -> bool {
-        request.path == "/v2/index.php"
+        // What belongs to bare metal has been claimed by then: that dialect is asked first.
+        request.path == tencent::PATH
     }
-    fn parse<'a>(&self, request: &Request<'a>, _options: &Options) -> Call<'a> {
-        let claim: Result<Claim, Fault> = Err(Fault::MissingCredentials("stub"));
-        Call {
-            frame: Frame {
-                action: "stub",
-                format: Format::Json,
-                host: request.host(),
-            },
-            claim,
-            wish: Err(Fault::Internal),
+
+    fn parse<'a>(&self, request: &Request<'a>, options: &Options) -> Call<'a> {
+        tencent::parse(request, options, &PRODUCT)
+    }
+
+    fn answer(&self, _: &Frame, _: &Lent, outcome: Result<&Operation, &Fault>) -> Reply {
+        match outcome {
+            Ok(operation) => answer::answer(operation),
+            Err(fault) => envelope::refusal(fault, &PRODUCT.modules),
         }
     }
-    fn answer(&self, _frame: &Frame, _lent: &Lent, _outcome: Result<&Operation, &Fault>) -> Reply {
-        Reply::json(b"{\"code\":4100}".to_vec())
-    }
+
     fn poll(
         &self,
-        _target: &Target,
-        _endpoint: &Endpoint,
-        _credential: &Credential,
-        _now: Timestamp,
-        _nonce: u128,
+        target: &Target,
+        endpoint: &Endpoint,
+        credential: &Credential,
+        now: Timestamp,
+        nonce: u128,
     ) -> Result<http::Request<Vec<u8>>, SignError> {
-        Err(SignError::NoProject)
+        tencent::poll::poll(PRODUCT.action, target, endpoint, credential, now, nonce)
     }
+
     fn read(
         &self,
-        _status: u16,
-        _headers: &HeaderMap,
-        _body: &[u8],
+        status: u16,
+        headers: &HeaderMap,
+        body: &[u8],
     ) -> Result<Observation, QueryError> {
-        Err(QueryError {
-            code: String::new(),
-            message: String::new(),
-            retry: crate::Retry::Never,
-        })
+        tencent::read::open(status, headers, body).map(|envelope| read::read(&envelope))
     }
 }

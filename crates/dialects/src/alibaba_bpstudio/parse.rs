@@ -1,0 +1,299 @@
+//! From a request to what it says. The claim is read even if the action is not one that is served: who cannot sign
+//! learns nothing about what there is.
+
+use super::{ACTION, OPERATION_ID_BYTES_MAX, POLICY_ACTION, VERSION, v1, v3};
+use crate::form::{self, Parameters};
+use crate::{Call, Fault, Format, Frame, OperationRef, Options, Request, Wish};
+use http::Method;
+use std::borrow::Cow;
+
+/// Whether a request is in this dialect. It shares the path `/` with others, and with browsers.
+pub(super) fn claims(request: &Request) -> bool {
+    if request.path != "/" {
+        return false;
+    }
+    let authorization = request.header("authorization").unwrap_or_default();
+    request.headers.contains_key("x-acs-action")
+        || request.headers.contains_key("x-acs-version")
+        || authorization.starts_with(v3::SCHEME)
+        || (!authorization.starts_with("TC3-") && has_own_parameter(request))
+}
+
+fn has_own_parameter(request: &Request) -> bool {
+    let has = |name: &str| peek(request, name).is_some();
+    peek(request, "Version") == Some(VERSION.as_bytes())
+        || has("SignatureNonce")
+        || has("AccessKeyId")
+        || has("Action")
+}
+
+/// The value of a parameter that needs no escapes; the body's before the query's, as when both are merged.
+fn peek<'a>(request: &Request<'a>, name: &str) -> Option<&'a [u8]> {
+    let in_body = || form::peek(request.body, name);
+    let in_query = || form::peek(request.query.as_bytes(), name);
+    request.has_form().then(in_body).flatten().or_else(in_query)
+}
+
+/// Reads a request.
+pub(super) fn parse<'a>(request: &Request<'a>, options: &Options) -> Call<'a> {
+    let authorization = request
+        .header("authorization")
+        .filter(|text| text.starts_with(v3::SCHEME));
+    let frame = Frame {
+        action: POLICY_ACTION,
+        format: format(request, authorization.is_some()),
+        host: request.host(),
+    };
+    let (claim, wish) = match (known_method(request.method), authorization) {
+        (Err(fault), _) => (Err(fault.clone()), Err(fault)),
+        (Ok(method), Some(authorization)) => parse_v3(request, method, authorization, options),
+        (Ok(method), None) => parse_v1(request, method, options),
+    };
+    Call { frame, claim, wish }
+}
+
+type Halves<'a> = (Result<crate::Claim<'a>, Fault>, Result<Wish<'a>, Fault>);
+
+/// V3 names the action in headers. Its signature covers the body as it is, so that the form may be broken and the
+/// claim still be good.
+fn parse_v3<'a>(
+    request: &Request<'a>,
+    method: &str,
+    authorization: &'a str,
+    options: &Options,
+) -> Halves<'a> {
+    let mut query = match form::parameters(request.query.as_bytes()) {
+        Ok(query) => query,
+        Err(fault) => return (Err(fault.clone()), Err(fault)),
+    };
+    query.sort_unstable();
+    let claim = v3::claim(request, method, authorization, &query, options);
+    let wish = merged(query, request).and_then(|mut parameters| {
+        let action = request.header("x-acs-action");
+        check_action(action, request.header("x-acs-version"))?;
+        wish(&mut parameters)
+    });
+    (claim, wish)
+}
+
+/// V1 names everything in parameters. Headers may name an action too, but nobody signed those.
+fn parse_v1<'a>(request: &Request<'a>, method: &str, options: &Options) -> Halves<'a> {
+    let query = form::parameters(request.query.as_bytes());
+    match query.and_then(|query| merged(query, request)) {
+        Err(fault) => (Err(fault.clone()), Err(fault)),
+        Ok(mut parameters) => {
+            let claim = v1::claim(method, &mut parameters, options);
+            let action = form::value(&parameters, "Action");
+            let wish = check_action(action, form::value(&parameters, "Version"))
+                .and_then(|()| wish(&mut parameters));
+            (claim, wish)
+        }
+    }
+}
+
+/// Query and form in one map, sorted by name. Where both have a name the form's value counts: so the clients sign it.
+fn merged<'a>(mut query: Parameters<'a>, request: &Request<'a>) -> Result<Parameters<'a>, Fault> {
+    make_unique(&mut query)?;
+    if !request.has_form() || request.body.is_empty() {
+        return Ok(query);
+    }
+    let mut form = form::parameters(request.body)?;
+    make_unique(&mut form)?;
+    query.retain(|(name, _)| form.binary_search_by(|(other, _)| other.cmp(name)).is_err());
+    query.append(&mut form);
+    query.sort_unstable();
+    Ok(query)
+}
+
+/// Sorts the parameters of one part. One that is repeated word for word does no harm; two values are one too many.
+fn make_unique(parameters: &mut Parameters) -> Result<(), Fault> {
+    parameters.sort_unstable();
+    parameters.dedup();
+    match parameters.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        None => Ok(()),
+        Some(pair) => Err(Fault::InvalidParameter {
+            name: Cow::Owned(pair[0].0.to_string()),
+            reason: "it has two values",
+        }),
+    }
+}
+
+fn known_method(method: &Method) -> Result<&'static str, Fault> {
+    if *method == Method::POST {
+        Ok("POST")
+    } else if *method == Method::GET {
+        Ok("GET")
+    } else {
+        Err(Fault::UnknownMethod)
+    }
+}
+
+/// How the answer is to be written. The document's default for V1 is XML; an unknown word, such as the `None` that one
+/// client sends for want of a better, is answered in JSON.
+fn format(request: &Request, is_v3: bool) -> Format {
+    let accept = request.header("accept").unwrap_or_default();
+    let accepts_json = accept.contains("application/json");
+    let default = match is_v3 {
+        true if !accepts_json && accept.contains("xml") => Format::Xml,
+        false if !accepts_json => Format::Xml,
+        true | false => Format::Json,
+    };
+    match peek(request, "Format") {
+        None | Some(b"") => default,
+        // V3 clients read whatever they accept, and only that.
+        Some(word) if word.eq_ignore_ascii_case(b"XML") && !(is_v3 && accepts_json) => Format::Xml,
+        Some(_) => Format::Json,
+    }
+}
+
+fn check_action(action: Option<&str>, version: Option<&str>) -> Result<(), Fault> {
+    let named = |text: Option<&str>| text.is_some_and(|text| !text.is_empty());
+    if !named(action) {
+        return Err(Fault::MissingParameter("Action"));
+    }
+    match version {
+        Some(VERSION) => (),
+        Some(other) if !other.is_empty() => return Err(Fault::UnknownVersion(other.to_owned())),
+        Some(_) | None => return Err(Fault::MissingParameter("Version")),
+    }
+    match action {
+        Some(ACTION) => Ok(()),
+        Some(_) | None => Err(Fault::UnknownAction(action.unwrap_or_default().to_owned())),
+    }
+}
+
+fn wish<'a>(parameters: &mut Parameters<'a>) -> Result<Wish<'a>, Fault> {
+    let id = take(parameters, "OperationId").ok_or(Fault::MissingParameter("OperationId"))?;
+    if id.len() > OPERATION_ID_BYTES_MAX {
+        return Err(Fault::InvalidParameter {
+            name: Cow::Borrowed("OperationId"),
+            reason: "it is longer than any id",
+        });
+    }
+    Ok(Wish::Poll {
+        operation: OperationRef::Text(id),
+        resource_group: take(parameters, "ResourceGroupId"),
+    })
+}
+
+/// Takes a value out of sorted parameters. An empty one counts as absent.
+pub(super) fn take<'a>(parameters: &mut Parameters<'a>, name: &str) -> Option<Cow<'a, str>> {
+    let place = parameters
+        .binary_search_by(|(other, _)| other.as_ref().cmp(name))
+        .ok()?;
+    Some(std::mem::take(&mut parameters[place].1)).filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{HeaderMap, HeaderName};
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pairs = pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+        pairs.collect()
+    }
+
+    fn request<'a>(query: &'a str, headers: &'a HeaderMap, body: &'a str) -> Request<'a> {
+        Request {
+            method: &Method::POST,
+            path: "/",
+            query,
+            headers,
+            body: body.as_bytes(),
+        }
+    }
+
+    const FORM: (&str, &str) = (
+        "content-type",
+        "application/x-www-form-urlencoded; charset=UTF-8",
+    );
+
+    #[test]
+    fn only_own_requests_are_claimed() {
+        for (query, pairs, body, expected) in [
+            ("", &[][..], "", false),
+            ("", &[("accept", "text/html")], "", false),
+            ("theme=dark", &[], "", false),
+            ("Action=DescribeZones", &[], "", true),
+            (
+                "Action=DescribeZones",
+                &[("authorization", "TC3-HMAC-SHA256 …")],
+                "",
+                false,
+            ),
+            ("", &[("x-acs-action", "A")], "", true),
+            ("", &[("x-acs-version", "1")], "", true),
+            ("", &[("authorization", "ACS3-RSA-SHA256 …")], "", true),
+            ("", &[FORM], "AccessKeyId=1", true),
+            ("", &[], "AccessKeyId=1", false),
+            ("SignatureNonce=1", &[], "", true),
+            ("Version=2021-09-31", &[], "", true),
+            ("Version=2017-03-12", &[], "", false),
+        ] {
+            let headers = headers(pairs);
+            assert_eq!(
+                claims(&request(query, &headers, body)),
+                expected,
+                "{query} {pairs:?} {body}"
+            );
+            let elsewhere = Request {
+                path: "/v2/index.php",
+                ..request(query, &headers, body)
+            };
+            assert!(!claims(&elsewhere));
+        }
+    }
+
+    #[test]
+    fn the_format_follows_parameter_and_accept() {
+        const V3: (&str, &str) = ("authorization", "ACS3-HMAC-SHA256 …");
+        for (query, pairs, expected) in [
+            ("", &[][..], Format::Xml),
+            ("Format=", &[], Format::Xml),
+            ("Format=json", &[], Format::Json),
+            ("Format=JSON", &[("accept", "text/xml")], Format::Json),
+            ("Format=xml", &[], Format::Xml),
+            ("Format=XML", &[("accept", "application/json")], Format::Xml),
+            ("Format=None", &[], Format::Json),
+            ("", &[("accept", "application/json")], Format::Json),
+            ("", &[V3], Format::Json),
+            ("", &[V3, ("accept", "text/xml")], Format::Xml),
+            ("Format=XML", &[V3, ("accept", "*/*")], Format::Xml),
+            (
+                "Format=XML",
+                &[V3, ("accept", "application/json")],
+                Format::Json,
+            ),
+        ] {
+            let headers = headers(pairs);
+            let call = parse(&request(query, &headers, ""), &Options::default());
+            assert_eq!(call.frame.format, expected, "{query} {pairs:?}");
+        }
+    }
+
+    #[test]
+    fn query_and_form_become_one_map() {
+        let form = headers(&[FORM]);
+        for (query, body, expected) in [
+            ("b=1&a=2", "", Some(vec![("a", "2"), ("b", "1")])),
+            ("b=1", "a=2&b=3", Some(vec![("a", "2"), ("b", "3")])),
+            ("a=1&a=1", "a=1", Some(vec![("a", "1")])),
+            ("a=1&a=2", "", None),
+            ("", "a=1&%61=2", None),
+            ("", "a=%zz", None),
+        ] {
+            let request = request(query, &form, body);
+            let merged = merged(form::parameters(query.as_bytes()).unwrap(), &request);
+            let expected = expected.map(|pairs| {
+                let pairs = pairs.into_iter();
+                pairs
+                    .map(|(name, value)| (name.into(), value.into()))
+                    .collect::<Parameters>()
+            });
+            assert_eq!(merged.ok(), expected, "{query} {body}");
+        }
+    }
+}

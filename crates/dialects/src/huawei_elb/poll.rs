@@ -1,0 +1,67 @@
+//! The client half: a request that asks how a job stands, with a token or signed in the flat form.
+
+use super::sign;
+use crate::{Credential, Endpoint, SignError, Target, stamp};
+use http::header::{ACCEPT, CONTENT_TYPE, HOST};
+use http::request::Builder;
+use http::{HeaderValue, Method, Request};
+use longrun_model::Timestamp;
+
+/// Writes the request.
+pub(super) fn poll(
+    target: &Target,
+    endpoint: &Endpoint,
+    credential: &Credential,
+    now: Timestamp,
+) -> Result<Request<Vec<u8>>, SignError> {
+    let project = target.project.as_deref().ok_or(SignError::NoProject)?;
+    for id in [project, &target.id] {
+        check_id(id)?;
+    }
+    let path = format!("/v1.0/{project}/jobs/{}", target.id);
+    let Endpoint { scheme, authority } = endpoint;
+    let builder = Request::builder()
+        .method(Method::GET)
+        .uri(format!("{scheme}://{authority}{path}"))
+        .header(HOST, *authority)
+        .header(CONTENT_TYPE, "application/json");
+    let mut request = match credential {
+        Credential::Token(token) => with_secret(builder, "x-auth-token", token)?.body(Vec::new())?,
+        Credential::AccessKey {
+            id,
+            secret,
+            session_token,
+        } => {
+            let mut builder = builder
+                .header("x-project-id", project)
+                .header("x-sdk-date", stamp::write_basic(now));
+            if let Some(token) = session_token {
+                builder = with_secret(builder, "x-security-token", token)?;
+            }
+            let mut request = builder.body(Vec::new())?;
+            sign::sign(request.headers_mut(), &path, id, secret)?;
+            request
+        }
+    };
+    // Not signed: a proxy may change it.
+    request
+        .headers_mut()
+        .insert(ACCEPT, HeaderValue::from_static("application/json"));
+    Ok(request)
+}
+
+/// Ids are opaque to clients, but one that needs escapes is none.
+fn check_id(id: &str) -> Result<(), SignError> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if !id.is_empty() && id.bytes().all(fits) {
+        Ok(())
+    } else {
+        Err(SignError::Id(id.to_owned()))
+    }
+}
+
+fn with_secret(builder: Builder, name: &str, secret: &str) -> Result<Builder, http::Error> {
+    let mut value = HeaderValue::try_from(secret)?;
+    value.set_sensitive(true);
+    Ok(builder.header(name, value))
+}

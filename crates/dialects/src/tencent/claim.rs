@@ -1,0 +1,161 @@
+//! Who says to have sent a request: the common parameters that carry the key and the signature.
+
+use super::{parameters, signature};
+use crate::form::Parameters;
+use crate::{Algorithm, Claim, Derivation, Fault, Identity, Options, Proof, Request};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::Method;
+use longrun_model::Timestamp;
+use std::borrow::Cow;
+
+/// How far a client's clock may be off, each way. The newer pages of the API say five minutes; those of bare metal said
+/// two hours once.
+const WINDOW_MILLIS: i64 = 300_000;
+
+/// Reads the claim. `path` is the one that stands in the signed text.
+pub(crate) fn claim<'a>(
+    request: &Request<'a>,
+    options: &Options,
+    path: &'static str,
+    parameters: &Parameters<'a>,
+) -> Result<Claim<'a>, Fault> {
+    let secret_id = credential(parameters, "SecretId")?;
+    let signature = STANDARD
+        .decode(credential(parameters, "Signature")?.as_bytes())
+        .map_err(|_| Fault::MalformedCredentials("`Signature` is not base64"))?;
+    let signed_at = timestamp(parameters::required(parameters, "Timestamp")?)?;
+    // Real clients send anything from 16 to 63 bits: it has to be there, and it is never taken for a number.
+    parameters::required(parameters, "Nonce")?;
+    let unsigned_files = options.lenient && request.method == Method::POST;
+    let hosts = hosts(request.host(), &options.host_aliases);
+    let proof = Proof {
+        signed_at,
+        window_millis: options.clock_window_millis.unwrap_or(WINDOW_MILLIS),
+        // A poll changes nothing, and clients with nonces of 16 bits repeat them by chance.
+        nonce: None,
+        algorithm: algorithm(parameters),
+        derivation: Derivation::Plain,
+        texts: signature::texts(
+            request.method.as_str(),
+            &hosts,
+            path,
+            parameters,
+            unsigned_files,
+        ),
+        signature,
+    };
+    Ok(Claim {
+        identity: Identity::AccessKey(secret_id.clone()),
+        proof: Some(proof),
+        session_token: parameters::present(parameters, "Token").cloned(),
+        project: None,
+    })
+}
+
+fn credential<'p, 'a>(
+    parameters: &'p Parameters<'a>,
+    name: &'static str,
+) -> Result<&'p Cow<'a, str>, Fault> {
+    parameters::present(parameters, name).ok_or(Fault::MissingCredentials(name))
+}
+
+/// SHA-256 if that is asked for by its exact name; nothing and anything else mean SHA-1.
+fn algorithm(parameters: &Parameters) -> Algorithm {
+    match crate::form::value(parameters, "SignatureMethod") {
+        Some("HmacSHA256") => Algorithm::HmacSha256,
+        Some(_) | None => Algorithm::HmacSha1,
+    }
+}
+
+fn timestamp(text: &str) -> Result<Timestamp, Fault> {
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Fault::MalformedTime);
+    }
+    let seconds = text.parse().map_err(|_| Fault::MalformedTime)?;
+    Ok(Timestamp::from_seconds(seconds))
+}
+
+/// The hosts that a client may have signed: the one it asked, with and without the port, and the aliases; each as it is
+/// and in lower case.
+fn hosts<'a>(received: &'a str, aliases: &'a [String]) -> Vec<Cow<'a, str>> {
+    let mut hosts: Vec<Cow<str>> = Vec::with_capacity(2);
+    let spelled = [received, without_port(received)];
+    for host in spelled
+        .into_iter()
+        .chain(aliases.iter().map(String::as_str))
+    {
+        add(&mut hosts, Cow::Borrowed(host));
+        if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            add(&mut hosts, Cow::Owned(host.to_ascii_lowercase()));
+        }
+    }
+    hosts
+}
+
+fn add<'a>(hosts: &mut Vec<Cow<'a, str>>, host: Cow<'a, str>) {
+    if !hosts.contains(&host) {
+        hosts.push(host);
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        Some(_) | None => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_tried_with_and_without_port() {
+        let aliases = ["VPC.api.qcloud.com".to_owned(), "bm.example".to_owned()];
+        for (received, aliases, expected) in [
+            ("bm.example", &aliases[..0], vec!["bm.example"]),
+            (
+                "127.0.0.1:80",
+                &aliases[..0],
+                vec!["127.0.0.1:80", "127.0.0.1"],
+            ),
+            ("[::1]:80", &aliases[..0], vec!["[::1]:80", "[::1]"]),
+            ("[::1]", &aliases[..0], vec!["[::1]"]),
+            (
+                "BM.x:1",
+                &aliases[..0],
+                vec!["BM.x:1", "bm.x:1", "BM.x", "bm.x"],
+            ),
+            (
+                "bm.example",
+                &aliases[..],
+                vec!["bm.example", "VPC.api.qcloud.com", "vpc.api.qcloud.com"],
+            ),
+            ("", &aliases[..0], vec![""]),
+        ] {
+            assert_eq!(hosts(received, aliases), expected, "{received}");
+        }
+    }
+
+    #[test]
+    fn timestamps_are_whole_seconds() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("1795226472", Some(1_795_226_472_000)),
+            ("9223372036854775807", Some(i64::MAX)),
+            ("9223372036854775808", None),
+            ("-1", None),
+            ("+1", None),
+            ("1.5", None),
+            ("", None),
+            ("1795226472 ", None),
+        ] {
+            assert_eq!(
+                timestamp(text).ok().map(Timestamp::as_millis),
+                expected,
+                "{text}"
+            );
+        }
+    }
+}
