@@ -46,7 +46,7 @@ pub(crate) fn value<'p>(parameters: &'p Parameters<'_>, name: &str) -> Option<&'
 }
 
 /// The name that stands more than once, if any does.
-pub(crate) fn repeated<'p>(parameters: &'p Parameters<'_>) -> Option<&'p str> {
+pub(crate) fn repeated<'p, V>(parameters: &'p [(Cow<'_, str>, V)]) -> Option<&'p str> {
     let twice = |(index, name): (usize, &'p str)| {
         parameters[..index]
             .iter()

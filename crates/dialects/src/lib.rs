@@ -41,8 +41,11 @@ mod wire;
 pub mod alibaba_bpstudio;
 pub mod huawei_elb;
 pub mod tencent;
+pub mod tencent3;
 pub mod tencent_bm;
+pub mod tencent_bm3;
 pub mod tencent_vpc;
+pub mod tencent_vpc3;
 
 pub use call::{Call, Claim, Format, Frame, Identity, OperationRef, Options, Request, Wish};
 pub use client::{
@@ -100,9 +103,12 @@ pub trait Dialect: Send + Sync {
 }
 
 /// Every dialect. The first that claims a request serves it.
-pub static ALL: [&dyn Dialect; 4] = [
+pub static ALL: [&dyn Dialect; 6] = [
     &tencent_bm::TencentBm,
     &tencent_vpc::TencentVpc,
+    // Bare metal takes all of API 3.0 that is left.
+    &tencent_vpc3::TencentVpc3,
+    &tencent_bm3::TencentBm3,
     &alibaba_bpstudio::AlibabaBpstudio,
     &huawei_elb::HuaweiElb,
 ];

@@ -1,5 +1,10 @@
 //! The engine over the memory store, on a clock that the test moves.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "this is a program of tests, and clippy takes what tests share for no test"
+)]
+
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use longrun_engine::{Clock, Engine, EngineError};

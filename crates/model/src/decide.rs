@@ -452,3 +452,6 @@ fn cancelled() -> Failure {
 fn unexplained() -> Failure {
     Failure::new("OperationFailed", "the worker gave no reason")
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,10 +46,11 @@ impl Edge {
     /// Answers a request.
     pub(crate) async fn serve(
         &self,
-        request: http::Request<Incoming>,
+        mut request: http::Request<Incoming>,
         peer: IpAddr,
     ) -> Response<Body> {
         if is_native(request.uri().path()) {
+            request.extensions_mut().insert(peer);
             let native = self.native.clone().oneshot(request.map(Body::new)).await;
             return native.unwrap_or_else(|infallible| match infallible {});
         }

@@ -21,6 +21,9 @@ pub enum StoreError {
         /// Of which operation.
         key: u64,
     },
+    /// An access key that is stored cannot be understood.
+    #[error("access key `{0}` cannot be read")]
+    UnreadableAccessKey(Box<str>),
     /// The file was written by a later program.
     #[error(
         "the store has schema {found}, and this program knows schemas up to {known}: use a newer program"

@@ -1,7 +1,7 @@
 //! Where operations are kept.
 //!
 //! A store finds and saves; it never decides what a command does: that is the model's part, and every store runs it
-//! through the same [`Workset`](workset). A commit carries many writes in one transaction; when it returns, all of them
+//! through the same workset. A commit carries many writes in one transaction; when it returns, all of them
 //! are durable. The memory store is the oracle that the others are held against by one conformance suite.
 //!
 //! ```
@@ -22,6 +22,7 @@ mod access_key;
 mod error;
 mod memory;
 mod query;
+mod sqlite;
 mod workset;
 mod write;
 
@@ -29,6 +30,7 @@ pub use access_key::AccessKey;
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use query::{Due, Filter, HistoryEntry, Page};
+pub use sqlite::SqliteStore;
 pub use write::{LeaseWish, Refused, Submitted, Write, Written};
 
 use futures_util::future::BoxFuture;

@@ -1,5 +1,6 @@
 //! The store that forgets everything when it ends: for tests and emulators, and the oracle for the others.
 
+use crate::query::Paging;
 use crate::workset::{self, AccessKeyChange, Changes, Indexed, Tables, Touched};
 use crate::{
     AccessKey, Committed, Due, Filter, HistoryEntry, LeaseWish, Page, Store, StoreError, Write,
@@ -11,6 +12,8 @@ use longrun_model::{
 };
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Bound;
+use std::sync::Arc;
 
 /// A store in memory.
 #[derive(Debug, Default)]
@@ -21,7 +24,7 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct State {
     last_key: u64,
-    operations: BTreeMap<OperationKey, Operation>,
+    operations: BTreeMap<OperationKey, Arc<Operation>>,
     history: BTreeMap<(OperationKey, u64), Event>,
     timers: BTreeSet<(Timestamp, OperationKey)>,
     queue: BTreeMap<(KindName, Account), BTreeSet<(u8, OperationKey)>>,
@@ -45,7 +48,7 @@ impl Store for MemoryStore {
     }
 
     fn get(&self, key: OperationKey) -> BoxFuture<'_, Result<Option<Operation>, StoreError>> {
-        ready(Ok(self.state.lock().operations.get(&key).cloned())).boxed()
+        ready(Ok(self.state.lock().operation(key))).boxed()
     }
 
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Page, StoreError>> {
@@ -116,7 +119,7 @@ impl State {
 
     fn save_operation(&mut self, touched: Touched) {
         let Touched {
-            mut operation,
+            operation,
             before,
             events,
             idempotency,
@@ -139,10 +142,6 @@ impl State {
                     .into_iter()
                     .map(|(number, event)| ((key, number), without_outputs(event))),
             );
-            if let Some(stored) = self.operations.remove(&key) {
-                let rest = stored.resources.indexed().to_vec();
-                operation.resources.merge(rest);
-            }
         }
         self.operations.insert(key, operation);
     }
@@ -166,27 +165,32 @@ impl State {
         }
     }
 
+    fn operation(&self, key: OperationKey) -> Option<Operation> {
+        self.operations
+            .get(&key)
+            .map(|operation| Operation::clone(operation))
+    }
+
     fn list(&self, filter: &Filter) -> Page {
-        let end = filter.before.unwrap_or(OperationKey::MAX);
-        let older = self
-            .operations
-            .range(..end)
-            .rev()
-            .map(|(_, operation)| operation);
-        let mut found = older.filter(|operation| filter.matches(operation));
-        let operations: Vec<Operation> = found
-            .by_ref()
-            .take(filter.limit)
-            .map(without_resources)
-            .collect();
-        let next = found.next().and(operations.last()).map(|last| last.key);
-        Page { operations, next }
+        let end = filter.before.map_or(Bound::Unbounded, Bound::Excluded);
+        let older = self.operations.range((Bound::Unbounded, end)).rev();
+        let mut paging = Paging::new(filter.limit);
+        for (key, operation) in older.filter(|(_, operation)| filter.examines(operation)) {
+            let found = filter.matches(operation);
+            if paging
+                .look(*key, found.then(|| without_resources(operation)))
+                .is_break()
+            {
+                break;
+            }
+        }
+        paging.page
     }
 }
 
 impl Tables for State {
     fn load(&mut self, key: OperationKey, _touch: Touch) -> Result<Option<Operation>, StoreError> {
-        Ok(self.operations.get(&key).cloned())
+        Ok(self.operation(key))
     }
 
     fn load_resources(

@@ -3,6 +3,7 @@
 use longrun_model::{
     Account, Event, KindName, Operation, OperationKey, Phase, ProjectId, Timestamp,
 };
+use std::ops::ControlFlow;
 
 /// Which operations to list.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +54,54 @@ pub struct Due {
     pub next_at: Option<Timestamp>,
 }
 
+/// How many operations one call of a list looks at before it returns what it has.
+pub(crate) const EXAMINED_MAX: usize = 10_000;
+
+/// A page that is being put together. Every store does it this way, so that pages end at the same places.
+pub(crate) struct Paging {
+    /// What was found so far.
+    pub(crate) page: Page,
+    limit: usize,
+    examined: usize,
+}
+
+impl Paging {
+    /// An empty page for `limit` operations.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            page: Page::default(),
+            limit,
+            examined: 0,
+        }
+    }
+
+    /// Takes the next older operation, if it was `found` to match, and says whether to go on.
+    pub(crate) fn look(&mut self, key: OperationKey, found: Option<Operation>) -> ControlFlow<()> {
+        let Page { operations, next } = &mut self.page;
+        if let Some(operation) = found {
+            if operations.len() == self.limit {
+                *next = operations.last().map(|last| last.key);
+                return ControlFlow::Break(());
+            }
+            operations.push(operation);
+        }
+        self.examined += 1;
+        if self.examined == EXAMINED_MAX {
+            *next = Some(key);
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
 impl Filter {
+    /// Whether a list looks at `operation` at all: an account's list does not see others', nor removed ones.
+    pub(crate) fn examines(&self, operation: &Operation) -> bool {
+        self.account
+            .as_ref()
+            .is_none_or(|account| operation.account == *account && !operation.removed)
+    }
+
     /// Whether `operation` is one of those wanted, leaving aside where the page begins.
     pub fn matches(&self, operation: &Operation) -> bool {
         !operation.removed

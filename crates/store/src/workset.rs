@@ -41,8 +41,8 @@ pub(crate) trait Tables {
 
 /// An operation that the commit has touched.
 pub(crate) struct Touched {
-    /// As it is now.
-    pub(crate) operation: Operation,
+    /// As it is now. Shared with what the callers are told: it is copied only when it changes again.
+    pub(crate) operation: Arc<Operation>,
     /// The timer and the place in the queue that are stored for it; `None` if it is new.
     pub(crate) before: Option<Indexed>,
     /// What happened to it, by number.
@@ -165,7 +165,7 @@ impl<T: Tables> Workset<'_, T> {
             }),
             Some(Err(refused)) => Err(refused),
             None => Ok(Submitted {
-                operation: Arc::new(self.create(submission)),
+                operation: self.create(submission),
                 repeated: false,
             }),
         })
@@ -175,6 +175,9 @@ impl<T: Tables> Workset<'_, T> {
         &mut self,
         submissions: Vec<Submission>,
     ) -> Result<Result<Vec<Submitted>, Refused>, StoreError> {
+        if contradict(&submissions) {
+            return Ok(Err(Refused::IdempotencyMismatch));
+        }
         for submission in &submissions {
             if let Some(Err(refused)) = self.earlier(submission)? {
                 return Ok(Err(refused));
@@ -202,16 +205,22 @@ impl<T: Tables> Workset<'_, T> {
         let Some((key, digest)) = known else {
             return Ok(None);
         };
+        let Some(touched) = self.touch(key, Touch::All)? else {
+            return Ok(None);
+        };
+        if touched.operation.removed {
+            // This very commit has removed it, and its idempotency key with it.
+            return Ok(None);
+        }
         if digest != idempotency.digest {
             return Ok(Some(Err(Refused::IdempotencyMismatch)));
         }
-        let touched = self.touch(key, Touch::All)?;
-        Ok(touched.map(|touched| Ok(Arc::new(touched.operation.clone()))))
+        Ok(Some(Ok(Arc::clone(&touched.operation))))
     }
 
-    fn create(&mut self, submission: Submission) -> Operation {
+    fn create(&mut self, submission: Submission) -> Arc<Operation> {
         let key = self.tables.next_key();
-        let operation = Operation::submitted(key, &submission, self.now);
+        let operation = Arc::new(Operation::submitted(key, &submission, self.now));
         if let Some(idempotency) = &submission.idempotency {
             let place = (submission.account.clone(), idempotency.key.clone());
             self.idempotent.insert(place, (key, idempotency.digest));
@@ -221,7 +230,7 @@ impl<T: Tables> Workset<'_, T> {
             change: Change::Submitted,
         };
         let touched = Touched {
-            operation: operation.clone(),
+            operation: Arc::clone(&operation),
             before: None,
             events: vec![(operation.version, event)],
             changed_resources: BTreeSet::new(),
@@ -249,7 +258,7 @@ impl<T: Tables> Workset<'_, T> {
             .carry_out(command, now)
             .map_err(Refused::Rejected)
             .map(|(changed, refused)| Written::Commanded {
-                operation: Arc::new(touched.operation.clone()),
+                operation: Arc::clone(&touched.operation),
                 changed,
                 refused,
             }))
@@ -269,7 +278,7 @@ impl<T: Tables> Workset<'_, T> {
                 continue;
             };
             if touched.carry_out(&command, now).is_ok() {
-                leased.push(Arc::new(touched.operation.clone()));
+                leased.push(Arc::clone(&touched.operation));
             }
         }
         Ok(leased)
@@ -285,7 +294,7 @@ impl<T: Tables> Workset<'_, T> {
             if !satisfies(&touched.operation, touch) {
                 let more = self.tables.load_resources(key, touch)?;
                 let touched = self.touched.get_mut(&key).expect("it was found a line ago");
-                touched.operation.resources.merge(more);
+                Arc::make_mut(&mut touched.operation).resources.merge(more);
             }
         } else {
             let Some(operation) = self.tables.load(key, touch)? else {
@@ -293,7 +302,7 @@ impl<T: Tables> Workset<'_, T> {
             };
             let touched = Touched {
                 before: Some(Indexed::of(&operation)),
-                operation,
+                operation: Arc::new(operation),
                 events: Vec::new(),
                 changed_resources: BTreeSet::new(),
                 changed: false,
@@ -303,6 +312,17 @@ impl<T: Tables> Workset<'_, T> {
         }
         Ok(self.touched.get_mut(&key))
     }
+}
+
+/// Whether two submissions of a batch give different payloads under the same idempotency key.
+fn contradict(submissions: &[Submission]) -> bool {
+    let mut digests = HashMap::new();
+    submissions.iter().any(|submission| {
+        submission.idempotency.as_ref().is_some_and(|idempotency| {
+            let place = (&submission.account, &idempotency.key);
+            *digests.entry(place).or_insert(&idempotency.digest) != &idempotency.digest
+        })
+    })
 }
 
 /// Whether the resources that `touch` names are loaded. Names are looked up in the store, where unknown ones show.
@@ -324,7 +344,7 @@ impl Touched {
         let version = self.operation.version;
         for event in decided.events {
             self.note_resources(&event);
-            apply(&mut self.operation, &event);
+            apply(Arc::make_mut(&mut self.operation), &event);
             self.changed = true;
             if event.change.is_visible() {
                 self.events.push((self.operation.version, event));

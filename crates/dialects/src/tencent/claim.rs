@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 /// How far a client's clock may be off, each way. The newer pages of the API say five minutes; those of bare metal said
 /// two hours once.
-const WINDOW_MILLIS: i64 = 300_000;
+pub(crate) const WINDOW_MILLIS: i64 = 300_000;
 
 /// Reads the claim. `path` is the one that stands in the signed text.
 pub(crate) fn claim<'a>(
@@ -68,7 +68,8 @@ fn algorithm(parameters: &Parameters) -> Algorithm {
     }
 }
 
-fn timestamp(text: &str) -> Result<Timestamp, Fault> {
+/// Reads a `Timestamp`: whole seconds, digits only.
+pub(crate) fn timestamp(text: &str) -> Result<Timestamp, Fault> {
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Fault::MalformedTime);
     }
@@ -78,7 +79,7 @@ fn timestamp(text: &str) -> Result<Timestamp, Fault> {
 
 /// The hosts that a client may have signed: the one it asked, with and without the port, and the aliases; each as it is
 /// and in lower case.
-fn hosts<'a>(received: &'a str, aliases: &'a [String]) -> Vec<Cow<'a, str>> {
+pub(crate) fn hosts<'a>(received: &'a str, aliases: &'a [String]) -> Vec<Cow<'a, str>> {
     let mut hosts: Vec<Cow<str>> = Vec::with_capacity(2);
     let spelled = [received, without_port(received)];
     for host in spelled

@@ -116,12 +116,17 @@ impl WireError {
         let module = self
             .module
             .map_or(String::new(), |code| format!("({code})"));
-        // Who writes a signer wants to see where the texts part. The caller knows all that stands in it.
-        if let Fault::BadSignature { text } = fault {
-            let told: String = text.chars().take(TOLD_CHARS_MAX).collect();
-            format!("{module}{fault}; the text signed here is: {told}")
-        } else {
-            format!("{module}{fault}")
-        }
+        format!("{module}{}", words(fault))
+    }
+}
+
+/// What is wrong, for people.
+pub(crate) fn words(fault: &Fault) -> String {
+    // Who writes a signer wants to see where the texts part. The caller knows all that stands in it.
+    if let Fault::BadSignature { text } = fault {
+        let told: String = text.chars().take(TOLD_CHARS_MAX).collect();
+        format!("{fault}; the text signed here is: {told}")
+    } else {
+        fault.to_string()
     }
 }

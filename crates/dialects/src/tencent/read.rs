@@ -70,12 +70,7 @@ pub(crate) fn open<'b>(
     match (envelope, code.as_deref()) {
         (Some(envelope), Some("0")) if status == 200 => Ok(envelope),
         (Some(envelope), Some(code)) if code != "0" => Err(refused(&envelope, code, headers)),
-        (Some(_) | None, _) if status == 200 => Err(QueryError {
-            code: String::new(),
-            message: "the answer is not one of API 2.0".to_owned(),
-            retry: again(headers),
-        }),
-        (Some(_) | None, _) => Err(http_error(status, headers)),
+        (Some(_) | None, _) => Err(no_answer(status, headers, "API 2.0")),
     }
 }
 
@@ -122,21 +117,27 @@ fn retry(code: &str, module: Option<&str>, headers: &HeaderMap) -> Retry {
     }
 }
 
-fn http_error(status: u16, headers: &HeaderMap) -> QueryError {
+/// What is made of an answer that is none of `api`: its HTTP status says what to do next.
+pub(crate) fn no_answer(status: u16, headers: &HeaderMap, api: &str) -> QueryError {
     let retry = match status {
-        408 | 425 | 429 | 500..=599 => again(headers),
+        200 | 408 | 425 | 429 | 500..=599 => again(headers),
         401 | 403 => Retry::Forbidden,
         _ => Retry::Never,
     };
+    let code = if status == 200 {
+        String::new()
+    } else {
+        format!("HTTP {status}")
+    };
     QueryError {
-        code: format!("HTTP {status}"),
-        message: "the answer is not one of API 2.0".to_owned(),
+        code,
+        message: format!("the answer is not one of {api}"),
         retry,
     }
 }
 
 /// To ask again, after as many seconds as a gateway in between may have said.
-fn again(headers: &HeaderMap) -> Retry {
+pub(crate) fn again(headers: &HeaderMap) -> Retry {
     let seconds = headers
         .get("retry-after")
         .and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok());

@@ -2,7 +2,7 @@
 
 mod answer;
 mod fault;
-mod read;
+pub(crate) mod read;
 
 use crate::tencent::{self, Product, envelope, parameters};
 use crate::{

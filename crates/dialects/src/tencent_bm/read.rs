@@ -12,8 +12,27 @@ pub(super) fn read(envelope: &Object) -> Observation {
         .array("instanceIds")
         .or_else(|| data.array("resourceIds"))
         .unwrap_or_default();
-    let machines: Vec<_> = listed.into_iter().filter_map(machine).collect();
-    let state = match data.word("status") {
+    let machines = listed.into_iter().filter_map(machine);
+    observation(data.word("status"), machines, envelope.message("message"))
+}
+
+fn machine(json: &RawValue) -> Option<(String, Option<String>)> {
+    let object = Object::read(json.get())?;
+    Some((object.word("instanceId")?, object.word("status")))
+}
+
+/// What the status of the whole and that of each machine tell. The status of a machine is a set as well, and a number
+/// that is none counts as unfinished.
+pub(crate) fn observation(
+    status: Option<String>,
+    machines: impl Iterator<Item = (String, Option<String>)>,
+    message: Option<String>,
+) -> Observation {
+    let known = |word: Option<String>| word.and_then(|word| set(&word));
+    let machines: Vec<(String, Mix)> = machines
+        .map(|(id, status)| (id, known(status).unwrap_or(Mix::UNFINISHED)))
+        .collect();
+    let state = match status {
         Some(word) => state(&word, set(&word)),
         None => state("", union(&machines)),
     };
@@ -21,19 +40,9 @@ pub(super) fn read(envelope: &Object) -> Observation {
         state,
         resources: machines.into_iter().map(observed).collect(),
         output: None,
-        message: envelope.message("message"),
+        message,
         error: None,
     }
-}
-
-/// One machine: its id, and the set that its status is. A number that is no set counts as unfinished.
-fn machine(json: &RawValue) -> Option<(String, Mix)> {
-    let object = Object::read(json.get())?;
-    let status = object.word("status").and_then(|word| set(&word));
-    Some((
-        object.word("instanceId")?,
-        status.unwrap_or(Mix::UNFINISHED),
-    ))
 }
 
 fn set(word: &str) -> Option<Mix> {

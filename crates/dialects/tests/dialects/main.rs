@@ -9,3 +9,4 @@ mod alibaba;
 mod huawei;
 mod support;
 mod tencent;
+mod tencent3;

@@ -6,7 +6,7 @@ mod loopback;
 mod reading;
 mod refusals;
 mod variants;
-mod wire;
+pub(crate) mod wire;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

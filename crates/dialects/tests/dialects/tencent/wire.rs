@@ -161,7 +161,7 @@ fn every_state() {
 }
 
 /// The name of a fault's golden file. A new fault does not compile until it has one.
-fn name_of(fault: &Fault) -> &'static str {
+pub(crate) fn name_of(fault: &Fault) -> &'static str {
     match fault {
         Fault::Malformed(_) => "malformed",
         Fault::TooLarge { .. } => "too-large",
@@ -194,7 +194,7 @@ fn name_of(fault: &Fault) -> &'static str {
 }
 
 /// Every fault, with the public code and the module codes of bm and vpc.
-fn faults() -> Vec<(Fault, i64, &'static str, &'static str)> {
+pub(crate) fn faults() -> Vec<(Fault, i64, &'static str, &'static str)> {
     [request_faults(), caller_faults()].concat()
 }
 

@@ -1,0 +1,113 @@
+//! What can be typed. The arguments of each command stand beside the command.
+
+use crate::commands::{keys, list, one, serve, submit, work};
+use crate::demo;
+
+/// The command line.
+#[derive(Debug, clap::Parser)]
+#[command(
+    name = "longrun",
+    version,
+    about = "Durable long-running operations that unmodified cloud SDKs can poll",
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Shows all of it, end to end: real files, a real worker, four clouds' dialects; needs nothing installed
+    Demo(demo::Args),
+    /// Runs the server
+    Serve(serve::Args),
+    /// Submits an operation
+    Submit(submit::Args),
+    /// Shows an operation and its resources
+    Get(one::Args),
+    /// Lists operations, newest first
+    List(list::Args),
+    /// Asks for an operation to be cancelled
+    Cancel(one::Args),
+    /// Shows the history of an operation
+    Events(one::Args),
+    /// Deletes an operation that has ended
+    Delete(one::Args),
+    /// Manages access keys and tokens
+    Keys(keys::Args),
+    /// Carries out operations: runs a command once per resource
+    Worker(work::Args),
+    /// Prints the SHA-256 of a file: what the worker of the demonstration runs
+    #[command(hide = true)]
+    Digest(demo::DigestArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{CommandFactory, Parser};
+
+    #[test]
+    fn the_arguments_fit_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_can_be_typed_and_what_cannot() {
+        for (line, good) in [
+            ("demo", true),
+            (
+                "demo Cargo.toml README.md --exit --listen 127.0.0.1:0",
+                true,
+            ),
+            (
+                "serve --config x.toml --listen 127.0.0.1:0 --store memory: --dev",
+                true,
+            ),
+            ("serve --listen nowhere", false),
+            ("serve --store longrun.db", false),
+            (
+                "submit reboot --resource a --resource b --label k=v --wait",
+                true,
+            ),
+            (
+                "submit reboot --deadline 30m --retention 7d --priority 9",
+                true,
+            ),
+            ("submit reboot --deadline 30", false),
+            ("submit reboot --priority 10", false),
+            ("submit reboot --label novalue", false),
+            ("submit reboot --input {", false),
+            ("submit", false),
+            ("get op-1 --json", true),
+            ("get", false),
+            (
+                "list --status failed --kind reboot --label a=b --limit 3",
+                true,
+            ),
+            ("list --status done", false),
+            ("list --limit 0", false),
+            (
+                "keys add --id AK --secret-stdin --account a --project p --project q",
+                true,
+            ),
+            ("keys list --store memory: --server http://h", false),
+            ("keys", false),
+            (
+                "worker --kind a --kind b --concurrency 4 --lease-ms 1000 -- echo {}",
+                true,
+            ),
+            ("worker --kind a", false),
+            ("worker -- echo", false),
+            ("worker --kind a --concurrency 0 -- echo", false),
+            ("digest --pace-ms 5 -- -x", true),
+            ("wait op-1", false),
+        ] {
+            let parsed = Cli::try_parse_from(["longrun"].into_iter().chain(line.split(' ')));
+            assert_eq!(parsed.is_ok(), good, "{line}: {parsed:?}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The commands, each with its arguments.
+
+pub(crate) mod events;
+mod follow;
+pub(crate) mod keys;
+mod keys_local;
+pub(crate) mod list;
+pub(crate) mod one;
+pub(crate) mod serve;
+mod show;
+pub(crate) mod submit;
+pub(crate) mod work;
+
+use crate::args::Command;
+use crate::demo;
+use crate::exit::Outcome;
+
+/// Runs a command.
+pub(crate) async fn run(command: Command) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Demo(args) => demo::run(args).await?,
+        Command::Serve(args) => return serve::run(args).await,
+        Command::Submit(args) => return submit::run(args).await,
+        Command::Get(args) => one::get(&args).await?,
+        Command::List(args) => list::run(&args).await?,
+        Command::Cancel(args) => one::cancel(&args).await?,
+        Command::Events(args) => events::run(&args).await?,
+        Command::Delete(args) => one::delete(&args).await?,
+        Command::Keys(args) => keys::run(args).await?,
+        Command::Worker(args) => work::run(args).await?,
+        Command::Digest(args) => demo::digest(&args)?,
+    }
+    Ok(Outcome::Succeeded)
+}

@@ -1,0 +1,102 @@
+//! `longrun worker`.
+
+use crate::client;
+use crate::exit::UsageError;
+use crate::settings::environment;
+use crate::worker::{self, CommandRunner, Plan};
+use crate::{logging, signals};
+use longrun_model::limits::LEASE_MILLIS_MIN;
+use std::num::NonZeroU16;
+use std::path::Path;
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+#[expect(clippy::doc_markdown, reason = "the comments are what --help prints")]
+pub(crate) struct Args {
+    /// The kind of operation to carry out; can be given several times
+    #[arg(long = "kind", value_name = "KIND", required = true)]
+    kinds: Vec<String>,
+    /// How many commands run at once
+    #[arg(long, value_name = "N", default_value = "1")]
+    concurrency: NonZeroU16,
+    /// How long an operation is ours when the server hears nothing of us
+    #[arg(long, value_name = "MS", default_value = "15000", value_parser = clap::value_parser!(u64).range(LEASE_MILLIS_MIN.unsigned_abs()..))]
+    lease_ms: u64,
+    /// Write the log as JSON; LONGRUN_LOG says how much of it
+    #[arg(long)]
+    log_json: bool,
+    #[command(flatten)]
+    server: client::ServerArgs,
+    /// What to run for each resource: {} stands for its id, its input is on stdin, the last line of stdout that is
+    /// JSON is its output, and the exit status says whether it succeeded
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+/// Works until a signal comes.
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    logging::start("info", args.log_json)?;
+    let mut command = args.command.into_iter();
+    let program = command.next().unwrap_or_default();
+    find(&program)?;
+    let runner = CommandRunner {
+        program,
+        arguments: command.collect(),
+        folder: None,
+    };
+    let plan = Plan {
+        kinds: args.kinds,
+        concurrency: usize::from(args.concurrency.get()),
+        lease_ms: args.lease_ms,
+        name: name(),
+    };
+    let client = args.server.client(&environment)?;
+    let halt = signals::watch()?;
+    tracing::info!(server = client.server(), kinds = ?plan.kinds, plan.concurrency, plan.name, "working");
+    Ok(worker::work(client, plan, runner, halt).await?)
+}
+
+/// Refuses a program that is not there before any operation fails for it.
+fn find(program: &str) -> Result<(), UsageError> {
+    let is_there = if program.contains("{}") {
+        true
+    } else if program.contains('/') {
+        Path::new(program).is_file()
+    } else {
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&folders).any(|folder| folder.join(program).is_file())
+    };
+    if is_there {
+        return Ok(());
+    }
+    Err(UsageError(format!("there is no program `{program}`")))
+}
+
+/// What people find in the history: the machine and the process.
+fn name() -> String {
+    let machine = rustix::system::uname();
+    format!(
+        "{}-{}",
+        machine.nodename().to_string_lossy(),
+        std::process::id()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_looked_for_before_work_begins() {
+        for (program, found) in [
+            ("sh", true),
+            ("/bin/sh", true),
+            ("{}", true),
+            ("/nowhere/sh", false),
+            ("no-such-program-anywhere", false),
+            ("/", false),
+        ] {
+            assert_eq!(find(program).is_ok(), found, "{program}");
+        }
+    }
+}

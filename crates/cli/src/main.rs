@@ -1,0 +1,51 @@
+//! The program `longrun`.
+//!
+//! It serves operations, submits and shows them, carries them out, and keeps the keys. Everything that it knows about
+//! operations it asks a server; besides the server it is the one place that reads a clock, draws random numbers and
+//! holds secrets. Answers go to stdout, progress and errors to stderr, and the exit status tells a script how it went.
+
+mod args;
+mod backoff;
+mod client;
+mod commands;
+mod demo;
+mod exit;
+mod exports;
+mod logging;
+mod out;
+mod settings;
+mod signals;
+mod span;
+mod table;
+mod worker;
+
+use args::{Cli, Command};
+use clap::Parser;
+use exit::Outcome;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = run(cli).unwrap_or_else(|error| {
+        if out::reader_left(&error) {
+            return Outcome::Succeeded;
+        }
+        out::complain(&error);
+        Outcome::of_error(&error)
+    });
+    exit::status(outcome).into()
+}
+
+fn run(cli: Cli) -> anyhow::Result<Outcome> {
+    // A digest is begun once per file: it needs no runtime.
+    if let Command::Digest(args) = cli.command {
+        return demo::digest(&args).map(|()| Outcome::Succeeded);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let outcome = runtime.block_on(commands::run(cli.command));
+    // Whatever still runs on a thread of its own has nothing to say any more.
+    runtime.shutdown_background();
+    outcome
+}

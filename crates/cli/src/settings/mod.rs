@@ -1,0 +1,278 @@
+//! Settings: what was typed wins over the environment, which wins over the file, which wins over what is usual.
+
+mod file;
+
+use crate::exit::UsageError;
+use longrun_server::{Dev, KindSettings, MasterKey, StoreUrl, Tls};
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// The file that is read when it is there and no other was named.
+const USUAL_FILE: &str = "longrun.toml";
+/// The store that is used when none was named.
+const USUAL_STORE: &str = "longrun.db";
+/// The port that is listened on when no address was named.
+const USUAL_PORT: u16 = 8080;
+
+/// Where settings come from. A name without a value counts as not set.
+pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The value of a variable of this process, unless it is empty.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// What can be said in all three places. Nothing means that this place does not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
+#[expect(clippy::doc_markdown, reason = "the comments are what --help prints")]
+pub(crate) struct Layer {
+    /// Where to listen [env: LONGRUN_LISTEN] [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where operations are kept: sqlite:PATH or memory: [env: LONGRUN_STORE] [default: sqlite:longrun.db]
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<StoreUrl>,
+    /// The certificate to serve TLS with, as PEM [env: LONGRUN_TLS_CERT]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its private key, as PEM [env: LONGRUN_TLS_KEY]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
+}
+
+impl Layer {
+    fn of_environment(environment: Environment) -> Result<Self, UsageError> {
+        Ok(Self {
+            listen: variable(environment, "LONGRUN_LISTEN")?,
+            store: variable(environment, "LONGRUN_STORE")?,
+            tls_cert: variable(environment, "LONGRUN_TLS_CERT")?,
+            tls_key: variable(environment, "LONGRUN_TLS_KEY")?,
+        })
+    }
+
+    fn or(self, weaker: Self) -> Self {
+        Self {
+            listen: self.listen.or(weaker.listen),
+            store: self.store.or(weaker.store),
+            tls_cert: self.tls_cert.or(weaker.tls_cert),
+            tls_key: self.tls_key.or(weaker.tls_key),
+        }
+    }
+}
+
+/// What holds, after all places were asked.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// Where to listen.
+    pub(crate) listen: SocketAddr,
+    /// Where operations are kept.
+    pub(crate) store: StoreUrl,
+    /// What to serve TLS with.
+    pub(crate) tls: Option<Tls>,
+    /// Hosts that clients may have signed although they connect to another one.
+    pub(crate) host_aliases: Vec<String>,
+    /// What is special about some kinds of operation.
+    pub(crate) kinds: HashMap<String, KindSettings>,
+    /// What secrets are sealed with, if it does not lie beside the store.
+    pub(crate) master_key: Option<MasterKey>,
+    /// The key for development, if one shall be made.
+    pub(crate) dev: Dev,
+}
+
+impl Settings {
+    /// Asks all places: `flags`, the environment, and the file that was named or lies in the current folder.
+    pub(crate) fn read(
+        flags: Layer,
+        config: Option<&Path>,
+        environment: Environment,
+    ) -> Result<Self, UsageError> {
+        let named = match config {
+            Some(path) => Some(path.to_owned()),
+            None => variable(environment, "LONGRUN_CONFIG")?,
+        };
+        let file = match named {
+            Some(path) => file::read(&path)?,
+            None if Path::new(USUAL_FILE).exists() => file::read(Path::new(USUAL_FILE))?,
+            None => file::File::default(),
+        };
+        Self::merge(flags, environment, file)
+    }
+
+    fn merge(flags: Layer, environment: Environment, file: file::File) -> Result<Self, UsageError> {
+        let weaker = Layer::of_environment(environment)?.or(file.layer());
+        let chosen = flags.or(weaker);
+        Ok(Self {
+            listen: chosen.listen.unwrap_or_else(usual_listen),
+            store: chosen
+                .store
+                .unwrap_or_else(|| StoreUrl::Sqlite(USUAL_STORE.into())),
+            tls: tls(chosen.tls_cert, chosen.tls_key)?,
+            host_aliases: file.host_aliases,
+            kinds: file
+                .kind
+                .into_iter()
+                .map(|(name, kind)| (name, kind.into()))
+                .collect(),
+            master_key: master_key(environment)?,
+            dev: dev(environment)?,
+        })
+    }
+
+    /// What secrets in the store are sealed with.
+    pub(crate) fn master_key(&self) -> anyhow::Result<MasterKey> {
+        Ok(match (&self.master_key, &self.store) {
+            (Some(key), _) => key.clone(),
+            (None, StoreUrl::Memory) => MasterKey::random(),
+            (None, StoreUrl::Sqlite(path)) => {
+                let mut beside = path.clone().into_os_string();
+                beside.push(".key");
+                MasterKey::load_or_create(Path::new(&beside))?
+            }
+        })
+    }
+}
+
+/// The address that is listened on when none was named.
+pub(crate) fn usual_listen() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, USUAL_PORT))
+}
+
+/// The value of a variable, read as what it shall be.
+pub(crate) fn variable<T: FromStr<Err: std::fmt::Display>>(
+    environment: Environment,
+    name: &str,
+) -> Result<Option<T>, UsageError> {
+    let read = |text: String| {
+        text.parse()
+            .map_err(|error| UsageError(format!("{name}: `{text}`: {error}")))
+    };
+    environment(name).map(read).transpose()
+}
+
+fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Tls>, UsageError> {
+    match (certificate, key) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Ok(Some(Tls { certificate, key })),
+        (Some(_), None) => Err(UsageError(
+            "`tls_cert` needs `tls_key` beside it".to_owned(),
+        )),
+        (None, Some(_)) => Err(UsageError(
+            "`tls_key` needs `tls_cert` beside it".to_owned(),
+        )),
+    }
+}
+
+fn master_key(environment: Environment) -> Result<Option<MasterKey>, UsageError> {
+    // The text itself is never repeated: it is a secret, even if one digit is missing.
+    let read = |text: String| {
+        MasterKey::from_hex(&text)
+            .map_err(|error| UsageError(format!("LONGRUN_MASTER_KEY: {error}")))
+    };
+    environment("LONGRUN_MASTER_KEY").map(read).transpose()
+}
+
+/// What the key for development shall be.
+pub(crate) fn dev(environment: Environment) -> Result<Dev, UsageError> {
+    let pair = |text: String| match text.split_once(':') {
+        Some((id, secret)) if !id.is_empty() && !secret.is_empty() => {
+            Ok((id.to_owned(), secret.to_owned()))
+        }
+        Some(_) | None => Err(UsageError("LONGRUN_DEV_KEY: write ID:SECRET".to_owned())),
+    };
+    Ok(Dev {
+        key: environment("LONGRUN_DEV_KEY").map(pair).transpose()?,
+        token: environment("LONGRUN_DEV_TOKEN"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(
+        flags: &Layer,
+        variables: &[(&str, &str)],
+        text: &str,
+    ) -> Result<Settings, UsageError> {
+        let environment = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        Settings::merge(
+            flags.clone(),
+            &environment,
+            file::parse("longrun.toml", text)?,
+        )
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_over_the_file_over_what_is_usual() {
+        let text = "listen = '127.0.0.1:3'\nstore = 'sqlite:file.db'";
+        let variables = [
+            ("LONGRUN_LISTEN", "127.0.0.1:2"),
+            ("LONGRUN_STORE", "sqlite:env.db"),
+        ];
+        let flags = Layer {
+            listen: Some("127.0.0.1:1".parse().unwrap()),
+            store: Some("memory:".parse().unwrap()),
+            ..Layer::default()
+        };
+        let none = Layer::default();
+        for (flags, variables, text, listen, store) in [
+            (&flags, &variables[..], text, "127.0.0.1:1", "memory:"),
+            (&none, &variables[..], text, "127.0.0.1:2", "sqlite:env.db"),
+            (
+                &none,
+                &variables[..1],
+                text,
+                "127.0.0.1:2",
+                "sqlite:file.db",
+            ),
+            (&none, &[], text, "127.0.0.1:3", "sqlite:file.db"),
+            (&none, &[], "", "127.0.0.1:8080", "sqlite:longrun.db"),
+        ] {
+            let settings = settings(flags, variables, text).unwrap();
+            assert_eq!(settings.listen.to_string(), listen);
+            assert_eq!(settings.store.to_string(), store);
+        }
+    }
+
+    #[test]
+    fn half_of_tls_is_refused_wherever_it_stands() {
+        let both = [("LONGRUN_TLS_CERT", "c.pem"), ("LONGRUN_TLS_KEY", "k.pem")];
+        for (variables, text, expected) in [
+            (&both[..0], "", Some(false)),
+            (&both[..], "", Some(true)),
+            (&both[..1], "tls_key = 'k.pem'", Some(true)),
+            (&both[..1], "", None),
+            (&both[1..], "", None),
+        ] {
+            let tls = settings(&Layer::default(), variables, text)
+                .ok()
+                .map(|it| it.tls.is_some());
+            assert_eq!(tls, expected, "{variables:?} {text}");
+        }
+    }
+
+    #[test]
+    fn a_variable_that_cannot_be_used_is_named_and_secrets_are_not_repeated() {
+        for (name, value, part) in [
+            ("LONGRUN_LISTEN", "here", "LONGRUN_LISTEN: `here`"),
+            (
+                "LONGRUN_STORE",
+                "postgres://h/d",
+                "LONGRUN_STORE: `postgres://h/d`",
+            ),
+            ("LONGRUN_MASTER_KEY", "5ec4e7", "LONGRUN_MASTER_KEY: "),
+            ("LONGRUN_DEV_KEY", "5ec4e7", "LONGRUN_DEV_KEY: "),
+        ] {
+            let error = settings(&Layer::default(), &[(name, value)], "")
+                .unwrap_err()
+                .to_string();
+            assert!(error.starts_with(part), "{error}");
+            assert!(!error.contains("5ec4e7"), "{error}");
+        }
+    }
+}

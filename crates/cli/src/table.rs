@@ -1,0 +1,82 @@
+//! Tables for people.
+
+/// Rows under a heading, each column as wide as its widest cell.
+#[derive(Debug)]
+pub(crate) struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with this heading.
+    pub(crate) fn new<const N: usize>(heading: [&str; N]) -> Self {
+        Self {
+            rows: vec![heading.map(str::to_owned).to_vec()],
+        }
+    }
+
+    /// A table without one.
+    pub(crate) const fn bare() -> Self {
+        Self { rows: Vec::new() }
+    }
+
+    /// Adds a row.
+    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.rows.push(cells.map(|cell| printable(&cell)).to_vec());
+    }
+
+    /// The table as text, without an end of the last line.
+    pub(crate) fn text(&self) -> String {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |column: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let lines = self.rows.iter().map(|row| {
+            let cells = row.iter().zip(&widths);
+            let padded: Vec<String> = cells
+                .map(|(cell, width)| format!("{cell:width$}"))
+                .collect();
+            padded.join("  ").trim_end().to_owned()
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// The text without anything that would move a terminal's cursor or change its colours.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+/// At most `max` characters of the text, with a sign where something is missing.
+pub(crate) fn shortened(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_cells_are_harmless() {
+        let mut table = Table::new(["ID", "STATUS", "NOTE"]);
+        table.row(["größe".into(), "ok".into(), String::new()]);
+        table.row(["b".into(), "failed".into(), "\u{1b}[31mred\nline".into()]);
+        assert_eq!(
+            table.text(),
+            "ID     STATUS  NOTE\ngröße  ok\nb      failed   [31mred line"
+        );
+    }
+
+    #[test]
+    fn long_texts_are_shortened() {
+        for (text, expected) in [("", ""), ("äöü", "äöü"), ("äöüx", "äöü…")] {
+            assert_eq!(shortened(text, 3), expected);
+        }
+    }
+}

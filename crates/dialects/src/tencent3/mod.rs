@@ -1,0 +1,211 @@
+//! Tencent, API 3.0: what its products share.
+//!
+//! Everything happens at the path `/`. A request is signed in one of two ways: TC3 puts the action, the version and the
+//! signature into headers and the arguments into a query or a JSON body; the older signature puts everything among the
+//! parameters, and is that of API 2.0 but for its path. A product's folder names its [`Product`], writes what stands in
+//! `Response`, and reads it back.
+
+pub(crate) mod arguments;
+pub(crate) mod envelope;
+mod fault;
+pub(crate) mod poll;
+pub(crate) mod read;
+mod sign;
+mod tc3;
+
+use crate::tencent::{claim, parameters};
+use crate::{Call, Fault, Format, Frame, OperationRef, Options, Request, Wish, form};
+use arguments::Arguments;
+use std::borrow::Cow;
+
+/// The path of every request of API 3.0.
+const PATH: &str = "/";
+/// The version of bare metal.
+pub(crate) const BM_VERSION: &str = "2018-04-23";
+/// The version of virtual private clouds; other products have the same one.
+pub(crate) const VPC_VERSION: &str = "2017-03-12";
+/// What the names of the cloud's hosts end with.
+const HOST_SUFFIX: &str = ".tencentcloudapi.com";
+
+/// What tells one product of API 3.0 from another.
+#[derive(Debug)]
+pub(crate) struct Product {
+    /// The version of its API.
+    pub(crate) version: &'static str,
+    /// Its name: the first label of its hosts, and part of what our own client signs for.
+    pub(crate) service: &'static str,
+    /// The actions that are served. A refusal of any other is framed as if it were the first.
+    pub(crate) actions: &'static [Action],
+}
+
+/// One action that asks how an operation stands.
+#[derive(Debug)]
+pub(crate) struct Action {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// The same as a policy spells it.
+    pub(crate) policy_name: &'static str,
+    /// Which operation is asked for.
+    pub(crate) operation: for<'a> fn(&Arguments<'a>) -> Result<OperationRef<'a>, Fault>,
+}
+
+impl Product {
+    fn find(&self, name: &str) -> Option<&'static Action> {
+        self.actions.iter().find(|action| action.name == name)
+    }
+
+    /// The action with this name and version, if it is served.
+    fn action(&self, name: Option<&str>, version: Option<&str>) -> Result<&'static Action, Fault> {
+        let name = name.ok_or(Fault::MissingParameter("Action"))?;
+        let version = version.ok_or(Fault::MissingParameter("Version"))?;
+        let unknown = || Fault::UnknownAction(parameters::shortened(name));
+        let action = self.find(name).ok_or_else(unknown)?;
+        if version == self.version {
+            Ok(action)
+        } else {
+            Err(Fault::UnknownVersion(parameters::shortened(version)))
+        }
+    }
+}
+
+/// What a request asks for, as far as can be seen at a glance.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    action: Option<Cow<'a, str>>,
+    version: Option<Cow<'a, str>>,
+    host: &'a str,
+}
+
+impl Asked<'_> {
+    /// Whether it is `product` that is asked: by its action, or else by its host unless another version is named.
+    pub(crate) fn is_for(&self, product: &Product) -> bool {
+        let has_action = self
+            .action
+            .as_ref()
+            .is_some_and(|name| product.find(name).is_some());
+        let may_have_version = self
+            .version
+            .as_ref()
+            .is_none_or(|version| version == product.version);
+        let label = self.host.split('.').next().unwrap_or_default();
+        has_action || (may_have_version && label.eq_ignore_ascii_case(product.service))
+    }
+}
+
+/// What a request asks for; nothing if it is not one of API 3.0. The path `/` is shared with another cloud, and with
+/// browsers.
+pub(crate) fn asked<'a>(request: &Request<'a>) -> Option<Asked<'a>> {
+    if request.path != PATH || request.headers.contains_key("x-acs-action") {
+        return None;
+    }
+    let host = sign::without_scheme(request.host());
+    if has_headers(request) {
+        let header = |name| request.header(name).map(Cow::Borrowed);
+        return Some(Asked {
+            action: header("x-tc-action"),
+            version: header("x-tc-version"),
+            host,
+        });
+    }
+    let encoded = parameters::encoded(request);
+    let has = |name| form::peek(encoded, name).is_some();
+    let value = |name| form::decode(form::peek(encoded, name)?).ok();
+    let version = value("Version");
+    let has_own_version = matches!(version.as_deref(), Some(BM_VERSION | VPC_VERSION));
+    let is_signed =
+        || has("Nonce") && has("Timestamp") && (has("Signature") || has("SignatureMethod"));
+    let is_ours = has_own_version || has("SecretId") || is_signed() || is_own_host(host);
+    is_ours.then(|| Asked {
+        action: value("Action"),
+        version,
+        host,
+    })
+}
+
+/// Whether what is asked stands in headers. `Authorization` alone does not say so: a client that is told not to sign
+/// sends the word `SKIP` there.
+fn has_headers(request: &Request) -> bool {
+    let authorization = request.header("authorization").unwrap_or_default();
+    authorization.starts_with(tc3::SCHEME) || request.headers.contains_key("x-tc-action")
+}
+
+fn is_own_host(host: &str) -> bool {
+    let name = host.split(':').next().unwrap_or_default().as_bytes();
+    let start = name.len().saturating_sub(HOST_SUFFIX.len());
+    name[start..].eq_ignore_ascii_case(HOST_SUFFIX.as_bytes())
+}
+
+/// Reads a request to `product`.
+pub(crate) fn parse<'a>(
+    request: &Request<'a>,
+    options: &Options,
+    product: &'static Product,
+) -> Call<'a> {
+    if has_headers(request) {
+        parse_headers(request, options, product)
+    } else {
+        parse_parameters(request, options, product)
+    }
+}
+
+/// TC3 covers the body as it is, so that the arguments may be broken and the claim still be good.
+fn parse_headers<'a>(
+    request: &Request<'a>,
+    options: &Options,
+    product: &'static Product,
+) -> Call<'a> {
+    let header = |name| request.header(name).filter(|value| !value.is_empty());
+    let action = header("x-tc-action");
+    let arguments = || Arguments::of_request(request);
+    Call {
+        frame: frame(request, product, action),
+        claim: tc3::claim(request, options),
+        wish: product
+            .action(action, header("x-tc-version"))
+            .and_then(|action| wish(action, &arguments()?)),
+    }
+}
+
+/// The older signature, over all parameters.
+fn parse_parameters<'a>(
+    request: &Request<'a>,
+    options: &Options,
+    product: &'static Product,
+) -> Call<'a> {
+    let parameters = match parameters::read(request) {
+        Ok(parameters) => parameters,
+        Err(fault) => {
+            return Call {
+                frame: frame(request, product, None),
+                claim: Err(fault.clone()),
+                wish: Err(fault),
+            };
+        }
+    };
+    let claim = claim::claim(request, options, PATH, &parameters);
+    let word = |name| parameters::present(&parameters, name).map(Cow::as_ref);
+    let frame = frame(request, product, word("Action"));
+    let action = product.action(word("Action"), word("Version"));
+    let arguments = || Arguments::of_form(parameters);
+    Call {
+        frame,
+        claim,
+        wish: arguments().and_then(|arguments| wish(action?, &arguments)),
+    }
+}
+
+fn frame<'a>(request: &Request<'a>, product: &'static Product, action: Option<&str>) -> Frame<'a> {
+    let known = action.and_then(|name| product.find(name));
+    Frame {
+        action: known.unwrap_or(&product.actions[0]).policy_name,
+        format: Format::Json,
+        host: request.host(),
+    }
+}
+
+fn wish<'a>(action: &Action, arguments: &Arguments<'a>) -> Result<Wish<'a>, Fault> {
+    Ok(Wish::Poll {
+        operation: (action.operation)(arguments)?,
+        resource_group: None,
+    })
+}

@@ -1,0 +1,87 @@
+//! Tencent bare metal, API 3.0: `DescribeOperationResult`.
+//!
+//! It also answers whatever else is asked in API 3.0, because somebody has to say that an action or a version is
+//! unknown.
+
+mod answer;
+mod read;
+
+use crate::tencent::task_id;
+use crate::tencent3::arguments::{self, Arguments};
+use crate::tencent3::poll::Question;
+use crate::tencent3::{self, Action, Product, envelope};
+use crate::{
+    Call, Credential, Dialect, Endpoint, Fault, Frame, Lent, Observation, OperationRef, Options,
+    QueryError, Reply, Request, SignError, Target,
+};
+use http::HeaderMap;
+use longrun_model::{Operation, Timestamp};
+
+/// The task API of Tencent bare metal in its third version: the same set of bits under other names.
+#[derive(Debug)]
+pub struct TencentBm3;
+
+static PRODUCT: Product = Product {
+    version: tencent3::BM_VERSION,
+    service: "bm",
+    actions: &[Action {
+        name: ACTION,
+        policy_name: "bm:DescribeOperationResult",
+        operation: task,
+    }],
+};
+
+const ACTION: &str = "DescribeOperationResult";
+
+fn task<'a>(arguments: &Arguments<'a>) -> Result<OperationRef<'a>, Fault> {
+    arguments::number(&arguments.required("TaskId")?).map(OperationRef::Number)
+}
+
+impl Dialect for TencentBm3 {
+    fn name(&self) -> &'static str {
+        "tencent-bm3"
+    }
+
+    fn claims(&self, request: &Request) -> bool {
+        // What belongs to vpc has been claimed by then: that dialect is asked first.
+        tencent3::asked(request).is_some()
+    }
+
+    fn parse<'a>(&self, request: &Request<'a>, options: &Options) -> Call<'a> {
+        tencent3::parse(request, options, &PRODUCT)
+    }
+
+    fn answer(&self, _: &Frame, lent: &Lent, outcome: Result<&Operation, &Fault>) -> Reply {
+        match outcome {
+            Ok(operation) => answer::answer(operation, lent),
+            Err(fault) => envelope::refusal(fault, lent),
+        }
+    }
+
+    fn poll(
+        &self,
+        target: &Target,
+        endpoint: &Endpoint,
+        credential: &Credential,
+        now: Timestamp,
+        _: u128,
+    ) -> Result<http::Request<Vec<u8>>, SignError> {
+        let number =
+            task_id::parse(target.id.trim()).map_err(|_| SignError::Id(target.id.to_string()))?;
+        let question = Question {
+            product: &PRODUCT,
+            action: ACTION,
+            body: format!(r#"{{"TaskId":{number}}}"#).into_bytes(),
+        };
+        tencent3::poll::poll(question, target, endpoint, credential, now)
+    }
+
+    fn read(
+        &self,
+        status: u16,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Observation, QueryError> {
+        tencent3::read::open(status, headers, body).map(|response| read::read(&response))
+    }
+}

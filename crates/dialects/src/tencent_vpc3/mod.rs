@@ -1,0 +1,99 @@
+//! Tencent virtual private cloud, API 3.0: `DescribeVpcTaskResult`, which asks by the request id of the call that
+//! submitted, and `DescribeTaskResult`, which asks by a number and was made for elastic IPs. Here both know every
+//! operation.
+
+mod answer;
+mod id;
+mod read;
+
+use crate::tencent::task_id;
+use crate::tencent3::poll::Question;
+use crate::tencent3::{self, Action, Product, envelope};
+use crate::{
+    Call, Credential, Dialect, Endpoint, Fault, Frame, Lent, Observation, Options, QueryError,
+    Reply, Request, SignError, Target,
+};
+use http::HeaderMap;
+use longrun_model::{Operation, Timestamp};
+
+/// The task APIs of Tencent's virtual private clouds in their third version: success, failure or running.
+#[derive(Debug)]
+pub struct TencentVpc3;
+
+static PRODUCT: Product = Product {
+    version: tencent3::VPC_VERSION,
+    service: "vpc",
+    actions: &[
+        Action {
+            name: BY_REQUEST,
+            policy_name: "vpc:DescribeVpcTaskResult",
+            operation: id::of_request,
+        },
+        Action {
+            name: BY_NUMBER,
+            policy_name: BY_NUMBER_POLICY_NAME,
+            operation: id::of_number_or_deal,
+        },
+    ],
+};
+
+const BY_REQUEST: &str = "DescribeVpcTaskResult";
+const BY_NUMBER: &str = "DescribeTaskResult";
+const BY_NUMBER_POLICY_NAME: &str = "vpc:DescribeTaskResult";
+
+impl Dialect for TencentVpc3 {
+    fn name(&self) -> &'static str {
+        "tencent-vpc3"
+    }
+
+    fn claims(&self, request: &Request) -> bool {
+        tencent3::asked(request).is_some_and(|asked| asked.is_for(&PRODUCT))
+    }
+
+    fn parse<'a>(&self, request: &Request<'a>, options: &Options) -> Call<'a> {
+        tencent3::parse(request, options, &PRODUCT)
+    }
+
+    fn answer(&self, frame: &Frame, lent: &Lent, outcome: Result<&Operation, &Fault>) -> Reply {
+        match outcome {
+            Ok(operation) if frame.action == BY_NUMBER_POLICY_NAME => {
+                answer::by_number(operation, lent)
+            }
+            Ok(operation) => answer::by_request(operation, lent),
+            Err(fault) => envelope::refusal(fault, lent),
+        }
+    }
+
+    fn poll(
+        &self,
+        target: &Target,
+        endpoint: &Endpoint,
+        credential: &Credential,
+        now: Timestamp,
+        _: u128,
+    ) -> Result<http::Request<Vec<u8>>, SignError> {
+        let id = target.id.trim();
+        if id.is_empty() || id.len() > id::BYTES_MAX {
+            return Err(SignError::Id(target.id.to_string()));
+        }
+        let (action, json) = match task_id::parse(id) {
+            Ok(number) => (BY_NUMBER, serde_json::Value::from(number)),
+            Err(_) => (BY_REQUEST, serde_json::Value::from(id)),
+        };
+        let question = Question {
+            product: &PRODUCT,
+            action,
+            body: format!(r#"{{"TaskId":{json}}}"#).into_bytes(),
+        };
+        tencent3::poll::poll(question, target, endpoint, credential, now)
+    }
+
+    fn read(
+        &self,
+        status: u16,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Observation, QueryError> {
+        tencent3::read::open(status, headers, body).map(|response| read::read(&response))
+    }
+}

@@ -1,0 +1,102 @@
+//! The native API: JSON over HTTP, for callers and for workers, and the pages for those who run the server.
+//!
+//! A call passes through the same stations each time: whose token it bears ([`caller`]), what it says ([`body`],
+//! [`query`]), whether that is allowed, what the engine makes of it, and the answer ([`view`]). Whatever goes wrong on
+//! the way is a [`problem`], and no other module writes an error.
+//!
+//! What a policy can allow, and on what:
+//!
+//! | action | resource | calls |
+//! | --- | --- | --- |
+//! | `longrun:SubmitOperation` | `kind/KIND` | submit, batch submit |
+//! | `longrun:GetOperation` | `operation/ID` | get, resources, events; also what a list shows |
+//! | `longrun:ListOperations` | `operation/*` | list |
+//! | `longrun:CancelOperation` | `operation/ID` | cancel |
+//! | `longrun:DeleteOperation` | `operation/ID` | delete |
+//! | `longrun:LeaseOperations` | `kind/KIND` | lease |
+//! | `longrun:ReportOperations` | `operation/ID` | heartbeat, report |
+//! | `longrun:ManageKeys` | `key/ID` | everything with keys |
+//!
+//! Callers are asked for the resource group of the operation, or of the submission. Workers are not: a lease is given
+//! by kind before its operation is known, and afterwards the fence proves it.
+
+mod body;
+mod caller;
+mod health;
+mod json;
+mod keys;
+mod leases;
+mod opaque;
+mod operations;
+mod pairs;
+mod problem;
+mod query;
+mod reports;
+mod submit;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub(crate) use pairs::Pairs;
+
+use crate::app::App;
+use axum::Router;
+use axum::body::Body;
+use axum::response::IntoResponse;
+use axum::routing::{delete, get, post};
+use http::Response;
+use longrun_dialects::{Fault, Reply};
+use problem::Problem;
+use std::sync::Arc;
+
+/// The native API over `app`. A request may carry the address of its sender as an extension of type `IpAddr`.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let keys = Router::new()
+        .route("/api/v1/keys", post(keys::create).get(keys::list))
+        .route(
+            "/api/v1/keys/{id}",
+            post(keys::switch).merge(delete(keys::remove)),
+        )
+        .with_state(keys::Desk::new(Arc::clone(&app)));
+    let one = get(operations::get)
+        .merge(delete(operations::remove))
+        .merge(post(operations::cancel));
+    Router::new()
+        .route(
+            "/api/v1/operations",
+            post(submit::submit).get(operations::list),
+        )
+        .route("/api/v1/operations:batch", post(submit::submit_all))
+        .route("/api/v1/operations/{id}", one)
+        .route(
+            "/api/v1/operations/{id}/resources",
+            get(operations::resources),
+        )
+        .route("/api/v1/operations/{id}/events", get(operations::events))
+        .route("/api/v1/leases", post(leases::lease))
+        .route("/api/v1/leases:heartbeat", post(leases::heartbeat))
+        .route("/api/v1/leases:report", post(reports::report))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .with_state(app)
+        .merge(keys)
+        .fallback(async || Problem::NotFound)
+        .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
+}
+
+/// The answer to a request that nobody claims.
+pub(crate) fn problem_not_found() -> Response<Body> {
+    Problem::NotFound.into_response()
+}
+
+/// The answer to a request that could not be read as HTTP.
+pub(crate) fn refusal(fault: &Fault) -> Reply {
+    match fault {
+        Fault::TooLarge { limit_bytes } => Problem::TooLarge {
+            limit_bytes: *limit_bytes,
+        },
+        other => Problem::Malformed(other.to_string()),
+    }
+    .reply()
+}

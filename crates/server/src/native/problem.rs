@@ -1,0 +1,208 @@
+//! What goes wrong, as RFC 9457 writes it.
+
+use super::json;
+use crate::keys::KeyError;
+use axum::body::Body;
+use axum::response::IntoResponse;
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+use longrun_dialects::Reply;
+use longrun_engine::EngineError;
+use longrun_model::{Invalid, Rejected};
+
+/// What the types of problems begin with.
+const TYPE: &str = "urn:longrun:problem:";
+/// The content type of problems.
+const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Why a call was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Problem {
+    #[error("{0}")]
+    Malformed(String),
+    #[error("{0}")]
+    Invalid(String),
+    #[error("a valid bearer token is needed")]
+    Unauthenticated,
+    #[error("{0}")]
+    Forbidden(String),
+    #[error("there is no such thing here, or not for this caller")]
+    NotFound,
+    #[error("the path exists, but not for this method")]
+    MethodNotAllowed,
+    #[error("the operation has ended")]
+    Ended,
+    #[error("the operation has not ended")]
+    NotEnded,
+    #[error("the fence is not the current one")]
+    StaleFence,
+    #[error("the lease has ended")]
+    LeaseLost,
+    #[error("the result has been deleted")]
+    Gone,
+    #[error("a body may have at most {limit_bytes} bytes")]
+    TooLarge { limit_bytes: usize },
+    #[error("the body must be application/json")]
+    UnsupportedMediaType,
+    #[error("the idempotency key was used for another payload")]
+    IdempotencyMismatch,
+    #[error("{0}")]
+    Throttled(&'static str),
+    #[error("the server made a mistake; its log says more")]
+    Internal,
+    #[error("the store is not available")]
+    Unavailable,
+}
+
+impl Problem {
+    /// The end of its type, its HTTP status, and its title.
+    fn words(&self) -> (&'static str, StatusCode, &'static str) {
+        match self {
+            Self::Malformed(_) => ("malformed", StatusCode::BAD_REQUEST, "Malformed request"),
+            Self::Invalid(_) => ("invalid", StatusCode::BAD_REQUEST, "Invalid value"),
+            Self::Unauthenticated => (
+                "unauthenticated",
+                StatusCode::UNAUTHORIZED,
+                "Not authenticated",
+            ),
+            Self::Forbidden(_) => ("forbidden", StatusCode::FORBIDDEN, "Not allowed"),
+            Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "Not found"),
+            Self::MethodNotAllowed => (
+                "method-not-allowed",
+                StatusCode::METHOD_NOT_ALLOWED,
+                "Method not allowed",
+            ),
+            Self::Ended => ("ended", StatusCode::CONFLICT, "Operation has ended"),
+            Self::NotEnded => ("not-ended", StatusCode::CONFLICT, "Operation has not ended"),
+            Self::StaleFence => ("stale-fence", StatusCode::CONFLICT, "Stale fence"),
+            Self::LeaseLost => ("lease-lost", StatusCode::CONFLICT, "Lease lost"),
+            Self::Gone => ("gone", StatusCode::GONE, "Result deleted"),
+            Self::TooLarge { .. } => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "Body too large"),
+            Self::UnsupportedMediaType => (
+                "unsupported-media-type",
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "Unsupported media type",
+            ),
+            Self::IdempotencyMismatch => (
+                "idempotency-mismatch",
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "Idempotency key reused",
+            ),
+            Self::Throttled(_) => (
+                "throttled",
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too much at once",
+            ),
+            Self::Internal => (
+                "internal",
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Internal error",
+            ),
+            Self::Unavailable => (
+                "unavailable",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Not available",
+            ),
+        }
+    }
+
+    /// The end of its type. It also is the reason that a report or a heartbeat is told.
+    pub(super) fn name(&self) -> &'static str {
+        self.words().0
+    }
+
+    /// Whether it is no fault of the call, so that the same call may succeed later.
+    pub(super) fn is_passing(&self) -> bool {
+        let (_, status, _) = self.words();
+        status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
+    }
+}
+
+impl Problem {
+    /// Its HTTP status and its body.
+    fn write(&self) -> (StatusCode, Vec<u8>) {
+        let (name, status, title) = self.words();
+        let detail = self.to_string();
+        let mut body = Vec::with_capacity(192 + detail.len());
+        json::object(&mut body, |problem| {
+            problem.put("type", &*[TYPE, name].concat());
+            problem.put("title", title);
+            problem.put("status", u64::from(status.as_u16()));
+            problem.put("detail", &*detail);
+        });
+        (status, body)
+    }
+
+    /// The same as an answer that is written without the HTTP library.
+    pub(super) fn reply(&self) -> Reply {
+        let (status, body) = self.write();
+        Reply {
+            content_type: PROBLEM_JSON,
+            ..Reply::json(body)
+        }
+        .with_status(status.as_u16())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response<Body> {
+        let (status, body) = self.write();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        } else if status == StatusCode::TOO_MANY_REQUESTS
+            || status == StatusCode::SERVICE_UNAVAILABLE
+        {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::NotFound => Self::NotFound,
+            EngineError::Gone | EngineError::Rejected(Rejected::Removed) => Self::Gone,
+            EngineError::IdempotencyMismatch => Self::IdempotencyMismatch,
+            EngineError::Rejected(Rejected::Ended) => Self::Ended,
+            EngineError::Rejected(Rejected::NotEnded) => Self::NotEnded,
+            EngineError::Rejected(Rejected::StaleFence) => Self::StaleFence,
+            EngineError::Rejected(Rejected::LeaseLost) => Self::LeaseLost,
+            // Only the store leases single operations, and it asks for those that wait.
+            EngineError::Rejected(Rejected::NotLeasable) => Self::Internal,
+            EngineError::TooManyWatchers => {
+                Self::Throttled("too many callers wait for this operation")
+            }
+            EngineError::Overloaded => Self::Throttled("too many commands wait to be committed"),
+            EngineError::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Self {
+        Self::Invalid(invalid.to_string())
+    }
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Unknown(_) => Self::NotFound,
+            KeyError::Exists(_) | KeyError::Unusable(_) => Self::Invalid(error.to_string()),
+            KeyError::Policy(fault) => {
+                let causes = std::iter::successors(Some(&fault as &dyn std::error::Error), |one| {
+                    one.source()
+                });
+                let texts: Vec<String> = causes.map(ToString::to_string).collect();
+                Self::Invalid(texts.join(": "))
+            }
+            KeyError::Store(_) => Self::Unavailable,
+            KeyError::Engine(error) => error.into(),
+        }
+    }
+}

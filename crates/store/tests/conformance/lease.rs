@@ -1,0 +1,227 @@
+//! Who is handed what, in which order, and who has lost it.
+
+use crate::bed::{
+    Bed, LEASE, key, keys, lease_command, leased, operation, progress, release, report, result,
+    results, wish, wish_of,
+};
+use longrun_model::{Command, KindName, Phase, Rejected, ResourceStatus, Submission};
+use longrun_store::{Refused, Write};
+
+fn of(account: &str, kind: &str, priority: u8) -> Submission {
+    Submission {
+        account: account.into(),
+        kind: kind.into(),
+        priority,
+        ..operation(1)
+    }
+}
+
+pub(crate) fn urgent_ones_come_first_then_older_ones(bed: &mut Bed) {
+    for priority in [0, 9, 5, 9, 0] {
+        bed.submit(of("acme", "reboot", priority));
+    }
+    bed.reopen();
+    assert_eq!(keys(&bed.lease(wish(3))), [2, 4, 3]);
+    assert_eq!(keys(&bed.lease(wish(9))), [1, 5]);
+    assert!(bed.lease(wish(9)).is_empty());
+}
+
+pub(crate) fn accounts_take_turns(bed: &mut Bed) {
+    for _ in 0..5 {
+        bed.submit(of("busy", "reboot", 0));
+    }
+    bed.submit(of("small", "reboot", 0));
+    bed.submit(of("third", "reboot", 0));
+    assert_eq!(keys(&bed.lease(wish(4))), [1, 6, 7, 2]);
+    assert_eq!(keys(&bed.lease(wish(4))), [3, 4, 5]);
+}
+
+pub(crate) fn urgency_goes_before_turns(bed: &mut Bed) {
+    bed.submit(of("busy", "reboot", 3));
+    bed.submit(of("busy", "reboot", 3));
+    bed.submit(of("small", "reboot", 0));
+    assert_eq!(keys(&bed.lease(wish(9))), [1, 2, 3]);
+}
+
+pub(crate) fn a_wish_names_kinds_and_account(bed: &mut Bed) {
+    bed.submit(of("acme", "reboot", 0));
+    bed.submit(of("other", "reboot", 0));
+    bed.submit(of("acme", "resize", 0));
+    bed.submit(of("acme", "delete", 0));
+    let none: [u64; 0] = [];
+    for (account, kinds, expected) in [
+        (Some("acme"), &["unknown"][..], &none[..]),
+        (Some("nobody"), &["reboot"], &none),
+        (None, &[], &none),
+        (Some("acme"), &["reboot", "reboot", "resize"], &[1, 3]),
+        (None, &["reboot", "delete"], &[2, 4]),
+    ] {
+        let found = bed.lease(wish_of(account, kinds, 9));
+        assert_eq!(keys(&found), expected, "{account:?} {kinds:?}");
+    }
+}
+
+pub(crate) fn a_wish_for_none_gets_none(bed: &mut Bed) {
+    bed.submit(operation(1));
+    assert!(bed.lease(wish(0)).is_empty());
+}
+
+pub(crate) fn a_lease_hands_out_the_whole_operation(bed: &mut Bed) {
+    for count in [0, 4, 65] {
+        let key = bed.submit(operation(count));
+        let leased = bed.lease(wish(1)).remove(0);
+        assert_eq!(*leased, bed.get(key));
+        assert!(leased.resources.is_whole());
+        assert_eq!((leased.phase, leased.fence), (Phase::Running, 1));
+        let lease = leased.lease.as_ref().unwrap();
+        assert_eq!(lease.until, bed.instant().plus_millis(LEASE));
+    }
+}
+
+/// Two workers in one commit never get the same operation, and the second sees what is left of each lane.
+pub(crate) fn wishes_in_one_commit_share_what_waits(bed: &mut Bed) {
+    for account in ["acme", "acme", "acme", "other"] {
+        bed.submit(of(account, "reboot", 0));
+    }
+    let one = || Write::Lease(wish(1));
+    let found = bed.commit(vec![
+        one(),
+        Write::Lease(wish_of(Some("acme"), &["reboot"], 1)),
+        one(),
+        Write::Lease(wish(9)),
+        one(),
+    ]);
+    let found: Vec<_> = found
+        .into_iter()
+        .map(|one| keys(&leased(one.unwrap())))
+        .collect();
+    assert_eq!(found, [vec![1], vec![2], vec![3], vec![4], vec![]]);
+}
+
+/// What one wish saw and left, for the sake of other accounts, is there for the next wish of the commit.
+pub(crate) fn what_a_wish_leaves_is_there_for_the_next(bed: &mut Bed) {
+    for account in ["a", "a", "a", "a", "b", "c"] {
+        bed.submit(of(account, "reboot", 0));
+    }
+    let found = bed.commit(vec![
+        crate::bed::write(key(3), Command::Heartbeat { fence: 1 }),
+        Write::Lease(wish(3)),
+        Write::Lease(wish(3)),
+    ]);
+    let found: Vec<_> = found
+        .into_iter()
+        .skip(1)
+        .map(|one| keys(&leased(one.unwrap())))
+        .collect();
+    assert_eq!(found, [vec![1, 5, 6], vec![2, 4]]);
+}
+
+/// What a commit has touched is handed out by the next one, not by itself.
+pub(crate) fn what_the_same_commit_has_touched_is_left_out(bed: &mut Bed) {
+    let cancelled = bed.submit(operation(1));
+    let untouched = bed.submit(operation(1));
+    let found = bed.commit(vec![
+        crate::bed::write(cancelled, Command::Cancel),
+        Write::Submit(operation(1)),
+        Write::Lease(wish(9)),
+    ]);
+    let found = leased(found.into_iter().nth(2).unwrap().unwrap());
+    assert_eq!(keys(&found), [untouched.get()]);
+    assert_eq!(keys(&bed.lease(wish(9))), [3]);
+}
+
+pub(crate) fn an_old_fence_changes_nothing(bed: &mut Bed) {
+    let key = bed.running(2);
+    bed.command(key, release(1)).unwrap();
+    let lost = bed.command(key, report(1, results(0..1, ResourceStatus::Succeeded)));
+    assert_eq!(lost.unwrap_err(), Refused::Rejected(Rejected::LeaseLost));
+    assert_eq!(
+        bed.command(key, lease_command()).unwrap().operation.fence,
+        2
+    );
+    let before = bed.get(key);
+    for fence in [0, 1, 3] {
+        for command in [
+            Command::Heartbeat { fence },
+            report(fence, vec![result(0, ResourceStatus::Succeeded)]),
+            release(fence),
+        ] {
+            let refused = bed.command(key, command).unwrap_err();
+            assert_eq!(refused, Refused::Rejected(Rejected::StaleFence));
+        }
+    }
+    assert_eq!(bed.get(key), before);
+}
+
+pub(crate) fn what_is_held_is_not_leased(bed: &mut Bed) {
+    let key = bed.running(1);
+    let refused = bed.command(key, lease_command()).unwrap_err();
+    assert_eq!(refused, Refused::Rejected(Rejected::NotLeasable));
+    assert!(bed.lease(wish(9)).is_empty());
+}
+
+pub(crate) fn a_heartbeat_moves_the_end_and_is_not_seen(bed: &mut Bed) {
+    for count in [1, 65] {
+        let key = bed.running(count);
+        let before = bed.get(key);
+        bed.now += LEASE / 2;
+        let alive = bed.command(key, Command::Heartbeat { fence: 1 }).unwrap();
+        assert!(!alive.changed);
+        bed.reopen();
+        let after = bed.get(key);
+        assert_eq!(after.version, before.version);
+        let until = after.lease.unwrap().until;
+        assert_eq!(until, bed.instant().plus_millis(LEASE));
+        assert_eq!(bed.history(key, before.version, 9), []);
+        bed.command(key, Command::Cancel).unwrap();
+        bed.command(key, release(1)).unwrap();
+    }
+}
+
+pub(crate) fn a_report_of_progress_moves_the_end_and_is_seen(bed: &mut Bed) {
+    let key = bed.running(1);
+    bed.now += 1;
+    let told = bed.command(key, progress(1, 40)).unwrap();
+    assert!(told.changed);
+    let found = bed.get(key);
+    assert_eq!(found.progress.percent, Some(40));
+    assert_eq!(found.lease.unwrap().until, bed.instant().plus_millis(LEASE));
+}
+
+/// What is given back waits again, in its old place.
+pub(crate) fn what_is_handed_back_waits_again(bed: &mut Bed) {
+    let first = bed.submit(operation(1));
+    bed.submit(operation(1));
+    assert_eq!(keys(&bed.lease(wish(1))), [1]);
+    let released = bed.command(first, release(1)).unwrap();
+    assert_eq!(released.operation.phase, Phase::Queued);
+    assert_eq!(released.operation.attempt, 0);
+    bed.reopen();
+    let again = bed.lease(wish(9));
+    assert_eq!(keys(&again), [1, 2]);
+    assert_eq!((again[0].fence, again[0].attempt), (2, 1));
+}
+
+/// Many lanes and long ones: each wish goes on where the last one stopped.
+pub(crate) fn a_long_queue_empties_in_order(bed: &mut Bed) {
+    let writes = (0..40).map(|number| {
+        let account = ["a", "b", "c"][number % 3];
+        Write::Submit(of(account, "reboot", 0))
+    });
+    bed.commit(writes.collect());
+    let kinds: Vec<KindName> = vec!["reboot".into()];
+    let mut found = Vec::new();
+    for _ in 0..5 {
+        let wishes = (0..4).map(|_| {
+            Write::Lease(longrun_store::LeaseWish {
+                kinds: kinds.clone(),
+                ..wish(2)
+            })
+        });
+        for leases in bed.commit(wishes.collect()) {
+            found.extend(keys(&leased(leases.unwrap())));
+        }
+    }
+    assert_eq!(found, (1..=40).collect::<Vec<_>>());
+    assert_eq!(bed.get(key(40)).phase, Phase::Running);
+}

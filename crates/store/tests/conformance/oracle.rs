@@ -1,0 +1,362 @@
+//! The memory store is the oracle: whatever is written, SQLite says and keeps the same, closed and reopened or not.
+
+use crate::bed::{Bed, LEASE, START, operation, result, under};
+use longrun_model::{
+    Account, Command, Failure, Finish, FinishStatus, Json, Operation, OperationKey, Phase,
+    Progress, Report, ResourceStatus, Resources, Submission, Timestamp,
+};
+use longrun_store::{AccessKey, Filter, LeaseWish, Refused, Submitted, Write, Written};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Commit(Vec<Action>),
+    Pass(i64),
+    Reopen,
+}
+
+#[derive(Clone, Debug)]
+enum Action {
+    Write(Write),
+    /// A command whose fence is counted from the operation's own.
+    Fenced {
+        key: u64,
+        account: Option<Account>,
+        ahead: i64,
+        report: Option<Report>,
+    },
+}
+
+const ACCOUNTS: [&str; 2] = ["acme", "other"];
+const KINDS: [&str; 2] = ["reboot", "resize"];
+/// Operations that are spoken of; more may be submitted.
+const KEYS: u64 = 6;
+
+fn account() -> impl Strategy<Value = Account> {
+    prop::sample::select(&ACCOUNTS[..]).prop_map(Account::from)
+}
+
+fn submission() -> impl Strategy<Value = Submission> {
+    let size = prop::sample::select(&[0, 1, 2, 4, 64, 65, 130][..]);
+    let deadline = prop::option::weighted(0.3, 0..30_000_i64);
+    let idempotency = prop::option::weighted(0.4, (0..3_u8, 0..2_u8));
+    let kind = prop::sample::select(&KINDS[..]);
+    (
+        size,
+        account(),
+        kind,
+        0..3_u8,
+        deadline,
+        idempotency,
+        0..2_usize,
+    )
+        .prop_map(
+            |(size, account, kind, priority, deadline, idempotency, labels)| {
+                let submission = Submission {
+                    account,
+                    kind: kind.into(),
+                    priority,
+                    deadline_at: deadline.map(|one| Timestamp::from_millis(START + one)),
+                    retention_millis: 20_000,
+                    labels: vec![("team".into(), "blue".into()); labels],
+                    project: (labels > 0).then(|| "p1".into()),
+                    input: (labels > 0).then(|| Json::from_checked("{}")),
+                    ..operation(size)
+                };
+                match idempotency {
+                    Some((name, payload)) => under(submission, &format!("k{name}"), payload),
+                    None => submission,
+                }
+            },
+        )
+}
+
+fn report_of() -> impl Strategy<Value = Report> {
+    let index = prop_oneof![4 => 0..5_usize, 1 => 60..70_usize, 1 => 0..140_usize];
+    let status = prop::sample::select(&ResourceStatus::ALL[..]);
+    let results = vec((index, status, any::<bool>()), 0..6);
+    let finish = prop::option::weighted(0.3, 0..3_u8);
+    let percent = prop::option::of(0..=100_u8);
+    (results, finish, percent, prop::bool::weighted(0.2)).prop_map(
+        |(results, finish, percent, release)| Report {
+            fence: 0,
+            results: results
+                .into_iter()
+                .map(|(index, status, fails)| {
+                    let mut result = result(index, status);
+                    result.outcome.error = fails.then(|| Box::new(Failure::new("E", "broken")));
+                    result
+                })
+                .collect(),
+            progress: Progress {
+                percent,
+                message: percent.map(|percent| "so far ".repeat(usize::from(percent)).into()),
+            },
+            finish: finish.map(|one| Finish {
+                status: [
+                    FinishStatus::Succeeded,
+                    FinishStatus::Failed,
+                    FinishStatus::Cancelled,
+                ][usize::from(one)],
+                output: (one == 0).then(|| Json::from_checked("[1]")),
+                error: (one == 1).then(|| Failure::new("F", "all broken")),
+            }),
+            release,
+        },
+    )
+}
+
+fn wish() -> impl Strategy<Value = LeaseWish> {
+    let kinds = vec(prop::sample::select(&KINDS[..]), 0..3);
+    (prop::option::of(account()), kinds, 0..4_usize).prop_map(|(account, kinds, max)| LeaseWish {
+        account,
+        kinds: kinds.into_iter().map(Into::into).collect(),
+        max,
+        worker: "w".into(),
+        length_millis: LEASE,
+    })
+}
+
+fn access_key() -> impl Strategy<Value = AccessKey> {
+    (0..3_u8, any::<bool>(), account(), vec(any::<u8>(), 0..9)).prop_map(
+        |(id, disabled, account, sealed_secret)| AccessKey {
+            id: format!("key-{id}").into(),
+            account,
+            projects: vec!["p".into(); usize::from(id)],
+            policy: disabled.then(|| Json::from_checked("[]")),
+            sealed_secret,
+            token_digest: [id; 32],
+            disabled,
+            created_at: Timestamp::from_millis(START),
+        },
+    )
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    let plain = prop::sample::select(
+        &[
+            Command::Cancel,
+            Command::Delete,
+            Command::Tick,
+            Command::Tick,
+        ][..],
+    );
+    let plain = prop_oneof![
+        2 => plain,
+        1 => Just(crate::bed::lease_command()),
+    ];
+    let plain = (1..=KEYS, prop::option::weighted(0.3, account()), plain).prop_map(
+        |(key, account, command)| {
+            let key = OperationKey::new(key).unwrap();
+            Action::Write(Write::Command {
+                key,
+                account,
+                command,
+            })
+        },
+    );
+    let report = prop::option::weighted(0.9, report_of());
+    let ahead = prop_oneof![1 => -1..0_i64, 8 => 0..1_i64, 2 => 1..2_i64];
+    let fenced = (
+        1..=KEYS,
+        prop::option::weighted(0.2, account()),
+        ahead,
+        report,
+    )
+        .prop_map(|(key, account, ahead, report)| Action::Fenced {
+            key,
+            account,
+            ahead,
+            report,
+        });
+    prop_oneof![
+        4 => submission().prop_map(|one| Action::Write(Write::Submit(one))),
+        1 => vec(submission(), 0..4).prop_map(|all| Action::Write(Write::SubmitAll(all))),
+        4 => plain,
+        8 => fenced,
+        4 => wish().prop_map(|wish| Action::Write(Write::Lease(wish))),
+        1 => access_key().prop_map(|one| Action::Write(Write::PutAccessKey(one))),
+        1 => (0..3_u8).prop_map(|id| Action::Write(Write::RemoveAccessKey(format!("key-{id}").into()))),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => vec(action(), 0..8).prop_map(Step::Commit),
+        2 => prop::sample::select(&[1, LEASE - 1, LEASE, 20_000][..]).prop_map(Step::Pass),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sqlite_does_as_memory_does(steps in vec(step(), 1..16)) {
+        let (mut memory, mut sqlite) = (Bed::memory(), Bed::sqlite());
+        for step in steps {
+            match step {
+                Step::Pass(millis) => {
+                    memory.now += millis;
+                    sqlite.now += millis;
+                }
+                Step::Reopen => sqlite.reopen(),
+                Step::Commit(actions) => {
+                    let writes: Vec<Write> =
+                        actions.into_iter().map(|action| write_of(action, &memory)).collect();
+                    let expected = memory.commit(writes.clone());
+                    let found = sqlite.commit(writes);
+                    prop_assert_eq!(found.len(), expected.len());
+                    for (found, expected) in found.iter().zip(&expected) {
+                        check_result(found, expected);
+                    }
+                }
+            }
+            check_state(&sqlite, &memory);
+        }
+    }
+}
+
+fn write_of(action: Action, oracle: &Bed) -> Write {
+    match action {
+        Action::Write(write) => write,
+        Action::Fenced {
+            key,
+            account,
+            ahead,
+            report,
+        } => {
+            let key = OperationKey::new(key).unwrap();
+            let own = oracle.find(key).map_or(0, |operation| operation.fence);
+            let fence = own.saturating_add_signed(ahead);
+            let command = match report {
+                Some(report) => Command::Report(Report { fence, ..report }),
+                None => Command::Heartbeat { fence },
+            };
+            Write::Command {
+                key,
+                account,
+                command,
+            }
+        }
+    }
+}
+
+fn check_result(found: &Result<Written, Refused>, expected: &Result<Written, Refused>) {
+    match (found, expected) {
+        (Err(found), Err(expected)) => assert_eq!(found, expected),
+        (Ok(Written::Submitted(found)), Ok(Written::Submitted(expected))) => {
+            check_submitted(found, expected);
+        }
+        (Ok(Written::SubmittedAll(found)), Ok(Written::SubmittedAll(expected))) => {
+            assert_eq!(found.len(), expected.len());
+            for (found, expected) in found.iter().zip(expected) {
+                check_submitted(found, expected);
+            }
+        }
+        (
+            Ok(Written::Commanded {
+                operation: found,
+                changed,
+                refused,
+            }),
+            Ok(Written::Commanded {
+                operation: expected,
+                changed: expected_changed,
+                refused: expected_refused,
+            }),
+        ) => {
+            assert_eq!((changed, refused), (expected_changed, expected_refused));
+            check_part(found, expected);
+        }
+        (Ok(Written::Leased(found)), Ok(Written::Leased(expected))) => {
+            assert_eq!(found, expected);
+        }
+        (Ok(Written::AccessKey), Ok(Written::AccessKey)) => (),
+        (found, expected) => panic!("{found:?} is not {expected:?}"),
+    }
+}
+
+fn check_submitted(found: &Submitted, expected: &Submitted) {
+    assert_eq!(found.operation, expected.operation);
+    assert_eq!(found.repeated, expected.repeated);
+}
+
+/// A command may come back with only those resources that it needed.
+fn check_part(found: &Operation, expected: &Operation) {
+    let head = |operation: &Operation| Operation {
+        resources: Resources::default(),
+        ..operation.clone()
+    };
+    assert_eq!(head(found), head(expected));
+    for (index, resource) in found.resources.indexed() {
+        assert_eq!(Some(resource), expected.resources.get(*index));
+    }
+    if expected.resources.total() <= 64 {
+        assert_eq!(found.resources, expected.resources, "small ones come whole");
+    }
+}
+
+fn check_state(found: &Bed, expected: &Bed) {
+    let everything = expected.list(Filter {
+        limit: 1_000,
+        ..Filter::default()
+    });
+    let last = everything.operations.first().map_or(0, |one| one.key.get());
+    for number in 1..=last.max(KEYS) + 1 {
+        let key = OperationKey::new(number).unwrap();
+        assert_eq!(found.find(key), expected.find(key));
+        for (after, limit) in [(0, 1_000), (1, 2), (3, 0)] {
+            assert_eq!(
+                found.history(key, after, limit),
+                expected.history(key, after, limit),
+                "history of {key} after {after}"
+            );
+        }
+    }
+    for filter in filters() {
+        let page = found.list(filter.clone());
+        assert_eq!(page, expected.list(filter.clone()), "{filter:?}");
+    }
+    for limit in [0, 1, 3, 100] {
+        assert_eq!(found.due(limit), expected.due(limit));
+    }
+    assert_eq!(found.access_keys(), expected.access_keys());
+}
+
+fn filters() -> Vec<Filter> {
+    let all = Filter {
+        limit: 1_000,
+        ..Filter::default()
+    };
+    vec![
+        all.clone(),
+        Filter {
+            limit: 2,
+            before: OperationKey::new(5),
+            ..all.clone()
+        },
+        Filter {
+            account: Some("acme".into()),
+            limit: 1,
+            ..all.clone()
+        },
+        Filter {
+            account: Some("nobody".into()),
+            ..all.clone()
+        },
+        Filter {
+            account: Some("other".into()),
+            phase: Some(Phase::Queued),
+            kind: Some("reboot".into()),
+            ..all.clone()
+        },
+        Filter {
+            labels: vec![("team".into(), "blue".into())],
+            project: Some("p1".into()),
+            created_after: Some(Timestamp::from_millis(START)),
+            ..all
+        },
+    ]
+}

@@ -1,0 +1,13 @@
+//! Drives the program `longrun` from outside, as its users would: over HTTP, through unmodified vendor SDKs, from the
+//! command line, and with a hand on the plug.
+//!
+//! The program is the one that `LONGRUN_BIN` names, or else the one that cargo has built beside this test. The SDKs run
+//! in the Python that `LONGRUN_TEST_PYTHON` names; without it their tests say that they are skipped.
+
+mod api;
+mod bad_input;
+mod cli;
+mod crash;
+mod program;
+mod sdk;
+mod waiting;

@@ -1,0 +1,140 @@
+//! Two servers, one over TLS because the Tencent SDK speaks nothing else, the SDKs, and the operations they ask about.
+
+use super::certificates::Certificates;
+use super::driver::Sdk;
+use super::words::Client;
+use crate::api::Api;
+use crate::program::{PROJECT, Program, command};
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// Kinds whose mixed ends count as a success.
+const SETTINGS: &str = "[kind.tolerant]\nmixed_end = \"succeeded\"\n";
+
+/// Everything that is on.
+pub(super) struct Stage {
+    pub(super) sdk: Sdk,
+    pub(super) plain: Side,
+    pub(super) secure: Side,
+    _folder: TempDir,
+}
+
+/// One of the two servers, and who may call it.
+pub(super) struct Side {
+    /// The tests' own account.
+    pub(super) api: Api,
+    /// The other account.
+    pub(super) stranger: Api,
+    pub(super) program: Program,
+}
+
+/// Where an operation is found: its id in the words of each cloud.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) id: String,
+    pub(super) task_id: u64,
+    pub(super) job_id: String,
+}
+
+impl Place {
+    /// Of an operation as the native API shows it.
+    pub(super) fn of(operation: &Value) -> Self {
+        let text = |name: &str| operation[name].as_str().expect("ids are texts").to_owned();
+        Self {
+            id: text("id"),
+            task_id: operation["task_id"].as_u64().expect("it is a number"),
+            job_id: text("job_id"),
+        }
+    }
+
+    /// Of an operation that never was.
+    pub(super) fn nowhere() -> Self {
+        Self {
+            id: format!("op-{}", "f".repeat(32)),
+            task_id: (1 << 53) - 1,
+            job_id: "f".repeat(32),
+        }
+    }
+}
+
+impl Stage {
+    /// Starts the servers and the SDKs.
+    pub(super) async fn set_up(python: &OsStr) -> Self {
+        let folder = tempfile::tempdir().expect("there is room for a folder");
+        let certificates = Certificates::make(folder.path());
+        let settings = folder.path().join("longrun.toml");
+        std::fs::write(&settings, SETTINGS).expect("the folder can be written to");
+        let [settings, certificate, key] =
+            [&settings, &certificates.certificate, &certificates.key].map(|path| text(path));
+        let tls = ["--tls-cert", certificate, "--tls-key", key];
+        let plain = Side::set_up(folder.path(), "plain.db", &["--config", settings], Api::new);
+        let arguments = [&["--config", settings], &tls[..]].concat();
+        let over_tls = |program: &Program| Api::over_tls(program, &certificates.authority_pem);
+        let secure = Side::set_up(folder.path(), "secure.db", &arguments, over_tls);
+        let sdk = Sdk::start(
+            python,
+            plain.program.address,
+            secure.program.address,
+            &certificates.authority,
+        );
+        Self {
+            sdk,
+            plain,
+            secure,
+            _folder: folder,
+        }
+    }
+
+    /// The server that a client can speak to.
+    pub(super) fn side(&self, client: Client) -> &Side {
+        match client {
+            Client::TencentBm | Client::TencentVpc => &self.secure,
+            Client::BpStudioV3
+            | Client::BpStudioV1
+            | Client::HuaweiEcs
+            | Client::KeystoneToken => &self.plain,
+        }
+    }
+}
+
+impl Side {
+    /// Starts a server whose store knows the tests' key and the stranger's.
+    fn set_up(
+        folder: &Path,
+        file: &str,
+        arguments: &[&str],
+        api_of: impl Fn(&Program) -> Api,
+    ) -> Self {
+        let store = format!("sqlite:{}", folder.join(file).display());
+        // The first start makes the tests' key, as there is none yet.
+        let ended = Program::start_with(&store, arguments, "info").terminate();
+        assert!(ended.success(), "{ended}");
+        let token = add_stranger(&store);
+        let program = Program::start_with(&store, arguments, "info");
+        let api = api_of(&program);
+        Self {
+            stranger: api.with_token(&token),
+            api,
+            program,
+        }
+    }
+}
+
+/// Makes the stranger's key in a store that no server has open, and hands back its token.
+fn add_stranger(store: &str) -> String {
+    let output = command()
+        .args(["keys", "add", "--json", "--store", store])
+        .args(["--account", "stranger", "--project", PROJECT])
+        .output()
+        .expect("the program can be run");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {error}", output.status);
+    let key: Value = serde_json::from_slice(&output.stdout).expect("the answer is JSON");
+    key["token"].as_str().expect("a token is a text").to_owned()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("paths of the tests are UTF-8")
+}

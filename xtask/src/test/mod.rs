@@ -1,0 +1,53 @@
+//! `cargo xtask test`: every check and test, cheapest first, ending at the first step that fails.
+//!
+//! What a step needs and a machine may lack is set up by a module of its own beside this one ([`venv`]); it is called
+//! here, and hands the tests a variable.
+
+mod build;
+mod counts;
+mod debian;
+mod runners;
+mod venv;
+
+use crate::cargo::{cargo, metadata};
+use crate::{say, shell, tidy};
+use anyhow::Result;
+use std::process::ExitCode;
+
+/// Runs every check and test. The last line says how many tests passed and failed.
+pub(crate) fn run() -> Result<ExitCode> {
+    say::heading("tidy: the rules that no compiler knows");
+    tidy::check()?;
+    say::heading("fmt: every file is formatted");
+    shell::run(&mut cargo(["fmt", "--all", "--check"]))?;
+    say::heading("deny: licences, sources and versions of dependencies");
+    deny()?;
+    say::heading("clippy: no warnings");
+    shell::run(&mut cargo([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--keep-going",
+        "--",
+        "--deny=warnings",
+    ]))?;
+    say::heading("build: the program `longrun`");
+    let program = build::longrun()?;
+    say::line(program.display());
+    say::heading("python: the vendors' SDKs");
+    let python = venv::python(&metadata()?.target_directory)?;
+    say::heading("test: all of them");
+    let counts = runners::run(&[("LONGRUN_BIN", &program), ("LONGRUN_TEST_PYTHON", &python)])?;
+    say::line(format_args!("\n{counts}"));
+    Ok(counts.exit_code())
+}
+
+/// Only where cargo-deny is installed: it takes longer to build than all the rest, and what it watches changes only
+/// with Cargo.lock.
+fn deny() -> Result<()> {
+    if shell::succeeds(&mut cargo(["deny", "--version"])) {
+        return shell::run(&mut cargo(["deny", "check", "bans", "licenses", "sources"]));
+    }
+    say::line("left out: cargo-deny is not installed (`cargo install --locked cargo-deny`)");
+    Ok(())
+}
