@@ -128,7 +128,7 @@ impl From<Ask> for Next {
 /// What one answer led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Whether [`Watch::seen`] is different from before.
+    /// Whether [`crate::Watch::seen`] is different from before.
     pub changed: bool,
     /// What to do next.
     pub next: Next,

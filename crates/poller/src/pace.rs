@@ -2,7 +2,7 @@
 //!
 //! Two pauses grow by doubling: the calm one while the cloud answers and nothing changes, the troubled one while it
 //! does not answer. A change makes the calm one short again, an answer the troubled one. Both are drawn, so that those
-//! who began together do not ask together. A cloud that says how long it wants to be left alone is left alone that long.
+//! who began together do not ask together. A cloud that says how long it wants to be left alone is left alone so long.
 
 use longrun_model::Timestamp;
 

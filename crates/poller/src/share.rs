@@ -111,7 +111,7 @@ impl<W: Ord + Clone> Share<W> {
         poller.map_or(Joined::Shared, Joined::First)
     }
 
-    /// Follows the task whoever waits, until it ends or is unpinned. Gives a poller if nobody asks yet.
+    /// Follows the task whoever waits, until the watch is over or it is unpinned. Gives a poller if nobody asks yet.
     pub fn pin(&mut self, key: &Key, watch: impl FnOnce() -> Watch) -> Option<Poller> {
         let (entry, poller) = self.enter(key, watch);
         entry.is_pinned = true;

@@ -119,12 +119,22 @@ fn write(reply: &Reply) -> Bytes {
         reply.content_type
     );
     for (name, value) in &reply.headers {
-        text += &format!("{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()));
+        text.extend([
+            name.as_str(),
+            ": ",
+            &String::from_utf8_lossy(value.as_bytes()),
+            "\r\n",
+        ]);
     }
-    text += &format!(
-        "content-length: {}\r\nconnection: close\r\n\r\n",
-        reply.body.len()
-    );
+    let length = reply.body.len().to_string();
+    text.extend([
+        "content-length: ",
+        &length,
+        "
+connection: close
+
+",
+    ]);
     [text.as_bytes(), &reply.body].concat().into()
 }
 

@@ -3,25 +3,23 @@
 use super::wire::{Answer, Message};
 use super::{Case, MORE_THAN_1_MIB, Server, case, now, poll};
 use crate::program::{PROJECT, TOKEN};
-use serde_json::{Value, json};
+use serde_json::Value;
+
+/// A project that is not the caller's.
+const ELSEWHERE: &str = "fedcba9876543210fedcba9876543210";
 
 /// Whoever asks.
 struct Caller {
     host: String,
     job_id: String,
-    /// The token of a key that works in another project.
-    other_token: String,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bad_huawei_calls_are_refused_in_its_words() {
     let mut server = Server::start().await;
-    let elsewhere = json!({ "projects": ["fedcba9876543210fedcba9876543210"] });
-    let other_token = server.api.add_key(&elsewhere).await["token"].clone();
     let caller = Caller {
         host: server.host(),
         job_id: server.text("job_id"),
-        other_token: other_token.as_str().expect("it is a text").to_owned(),
     };
     let cases = [
         caller.paths(),
@@ -93,12 +91,15 @@ impl Caller {
         let other = format!("{}{}", &self.job_id[..31], if last == '0' { '1' } else { '0' });
         let copied = self.good().altered(&self.job_id, &other);
         let with = |name: &str, value: &str| self.get(&self.path()).header(name, value);
+        let elsewhere = self.path().replace(PROJECT, ELSEWHERE);
+        let signed_elsewhere = self.good().altered(&format!("/{PROJECT}/"), &format!("/{ELSEWHERE}/"));
         let unsigned = with("Authorization", "SDK-HMAC-SHA256 Access=x");
         vec![
             case("nothing", self.get(&self.path()), "401 APIGW.0301"),
             case("an empty token", with("X-Auth-Token", ""), "401 APIGW.0301"),
             case("an unknown token", with("X-Auth-Token", "nobody's"), "401 APIGW.0301"),
-            case("a token of another project", with("X-Auth-Token", &self.other_token), "403 APIGW.0302"),
+            case("a token of another project", self.with_token(&elsewhere), "403 APIGW.0302"),
+            case("a signature for another project", signed_elsewhere, "401 APIGW.0301"),
             case("an incomplete signature", unsigned, "401 APIGW.0301"),
             case("another algorithm", with("Authorization", "Basic eDp5"), "401 APIGW.0301"),
             case("an unknown key", self.good().altered("Access=AKID", "Access=KIDA"), "401 APIGW.0301"),

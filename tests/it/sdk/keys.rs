@@ -1,14 +1,11 @@
 //! Who may ask: wrong secrets, keys that are unknown or switched off, other accounts, other projects, policies.
 
-use super::stage::{Place, Side, Stage};
+use super::stage::{ELSEWHERE, Place, Side, Stage};
 use super::words::Client;
 use super::{ask, stage};
 use crate::program::PROJECT;
 use reqwest::Method;
 use serde_json::{Value, json};
-
-/// A project that is not the tests' own.
-const ELSEWHERE: &str = "fedcba9876543210fedcba9876543210";
 
 /// A policy that lets a caller ask for results in one resource group, and in one cloud's words.
 const ONLY_GROUP_1: &str = r#"{"Version":"1","Statement":[{"Effect":"Allow",
@@ -104,6 +101,14 @@ impl Stage {
         }
     }
 
+    /// A key that was there from the beginning.
+    fn known(&self, of: impl Fn(&Side) -> &Value) -> Both {
+        Both {
+            plain: of(&self.plain).clone(),
+            secure: of(&self.secure).clone(),
+        }
+    }
+
     /// Does something with a key on both servers.
     async fn manage(&self, method: Method, who: &Both, what: &str) {
         for (side, who) in [(&self.plain, &who.plain), (&self.secure, &who.secure)] {
@@ -173,10 +178,9 @@ async fn check_projects(check: &mut Check) {
     let here = check.stage.carried_out(&here).await;
     let own = Both::same(&json!({}));
     check.all("our own project", &own, &here, SUCCEEDED);
-    let who = check.stage.key(&json!({ "projects": [ELSEWHERE] })).await;
+    let who = check.stage.known(|side| &side.elsewhere);
     check.all("a key of another project", &who, &here, OTHER_PROJECT);
-    let wish = json!({ "projects": [PROJECT, ELSEWHERE] });
-    let mut who = check.stage.key(&wish).await;
+    let mut who = check.stage.known(|side| &side.everywhere);
     check.all("a key of both projects", &who, &here, SUCCEEDED);
     for who in [&mut who.plain, &mut who.secure] {
         who["project"] = json!(ELSEWHERE);

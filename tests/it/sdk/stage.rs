@@ -5,10 +5,13 @@ use super::driver::Sdk;
 use super::words::Client;
 use crate::api::Api;
 use crate::program::{PROJECT, Program, command};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::path::Path;
 use tempfile::TempDir;
+
+/// A project that is not the tests' own.
+pub(super) const ELSEWHERE: &str = "fedcba9876543210fedcba9876543210";
 
 /// Kinds whose mixed ends count as a success.
 const SETTINGS: &str = "[kind.tolerant]\nmixed_end = \"succeeded\"\n";
@@ -27,6 +30,10 @@ pub(super) struct Side {
     pub(super) api: Api,
     /// The other account.
     pub(super) stranger: Api,
+    /// What a poll says to use a key of our own account that works elsewhere only.
+    pub(super) elsewhere: Value,
+    /// The same for a key that works in our project too.
+    pub(super) everywhere: Value,
     pub(super) program: Program,
 }
 
@@ -100,7 +107,7 @@ impl Stage {
 }
 
 impl Side {
-    /// Starts a server whose store knows the tests' key and the stranger's.
+    /// Starts a server whose store knows the tests' key and some others.
     fn set_up(
         folder: &Path,
         file: &str,
@@ -111,28 +118,34 @@ impl Side {
         // The first start makes the tests' key, as there is none yet.
         let ended = Program::start_with(&store, arguments, "info").terminate();
         assert!(ended.success(), "{ended}");
-        let token = add_stranger(&store);
+        let stranger = add_key(&store, "stranger", &[PROJECT]);
+        let elsewhere = add_key(&store, "dev", &[ELSEWHERE]);
+        let everywhere = add_key(&store, "dev", &[PROJECT, ELSEWHERE]);
         let program = Program::start_with(&store, arguments, "info");
         let api = api_of(&program);
         Self {
-            stranger: api.with_token(&token),
+            stranger: api.with_token(stranger["token"].as_str().expect("it is a text")),
+            elsewhere,
+            everywhere,
             api,
             program,
         }
     }
 }
 
-/// Makes the stranger's key in a store that no server has open, and hands back its token.
-fn add_stranger(store: &str) -> String {
-    let output = command()
-        .args(["keys", "add", "--json", "--store", store])
-        .args(["--account", "stranger", "--project", PROJECT])
-        .output()
-        .expect("the program can be run");
+/// Makes a key in a store that no server has open, and hands back what a poll says to use it. Over the API nobody could:
+/// there a key makes keys of its own account and projects only.
+fn add_key(store: &str, account: &str, projects: &[&str]) -> Value {
+    let mut add = command();
+    add.args(["keys", "add", "--json", "--store", store, "--account", account]);
+    for project in projects {
+        add.args(["--project", project]);
+    }
+    let output = add.output().expect("the program can be run");
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {error}", output.status);
     let key: Value = serde_json::from_slice(&output.stdout).expect("the answer is JSON");
-    key["token"].as_str().expect("a token is a text").to_owned()
+    json!({ "key_id": key["id"], "secret": key["secret"], "token": key["token"] })
 }
 
 fn text(path: &Path) -> &str {

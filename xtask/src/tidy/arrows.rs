@@ -9,6 +9,7 @@ use crate::cargo::Package;
 const ALLOWED: [(&str, &[&str]); 9] = [
     ("longrun-model", &[]),
     ("longrun-dialects", &["longrun-model"]),
+    ("longrun-poller", &["longrun-dialects", "longrun-model"]),
     ("longrun-store", &["longrun-model"]),
     ("longrun-engine", &["longrun-model", "longrun-store"]),
     ("longrun-server", BELOW_SERVER),
@@ -22,6 +23,7 @@ const ALLOWED: [(&str, &[&str]); 9] = [
 const BELOW_SERVER: &[&str] = &[
     "longrun-model",
     "longrun-dialects",
+    "longrun-poller",
     "longrun-store",
     "longrun-engine",
 ];
@@ -29,6 +31,7 @@ const BELOW_SERVER: &[&str] = &[
 const BELOW_PROGRAM: &[&str] = &[
     "longrun-model",
     "longrun-dialects",
+    "longrun-poller",
     "longrun-store",
     "longrun-engine",
     "longrun-server",

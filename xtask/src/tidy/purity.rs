@@ -9,7 +9,7 @@ use crate::shell;
 use anyhow::Result;
 
 /// The crates that must be replayable.
-const PURE: [&str; 2] = ["longrun-model", "longrun-dialects"];
+const PURE: [&str; 3] = ["longrun-model", "longrun-dialects", "longrun-poller"];
 
 /// Crates that open sockets, files or databases, run tasks, or ask the system for chance.
 const IMPURE: [&str; 24] = [

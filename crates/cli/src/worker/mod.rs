@@ -8,6 +8,7 @@
 mod command;
 mod group;
 mod lease;
+mod load;
 mod operation;
 mod tail;
 
@@ -17,11 +18,12 @@ use crate::backoff::Backoff;
 use crate::client::wire::{LeaseWish, Leased};
 use crate::client::{Client, ClientError};
 use crate::signals::{self, Halt};
+use load::Load;
 use longrun_model::limits::LEASES_MAX;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 /// How long the server is asked to hold a lease call when there is nothing to do.
@@ -118,19 +120,19 @@ pub(crate) async fn work<R: Run>(
         halt: halt.clone(),
         slots: Arc::new(Semaphore::new(plan.concurrency)),
     });
-    // As many operations as units at most, so that each of them can get on.
-    let hands = Arc::new(Semaphore::new(plan.concurrency));
+    let load = watch::Sender::new(0);
     let mut operations = JoinSet::new();
     let end = loop {
         let next = tokio::select! {
             // A lease that is granted while nobody listens any more is found lost by the server, and granted again.
             () = signals::at_least(&mut halt, Halt::Soon) => break Ok(()),
-            next = take(&worker, &plan, &hands) => next,
+            next = take(&worker.client, &plan, &load) => next,
         };
         match next {
             Ok(taken) => {
-                for (leased, hand) in taken {
-                    operations.spawn(operation::carry_out(Arc::clone(&worker), leased, hand));
+                for leased in taken {
+                    let load = Load::of(&leased, &load);
+                    operations.spawn(operation::carry_out(Arc::clone(&worker), leased, load));
                 }
             }
             Err(error) => break Err(error),
@@ -138,41 +140,32 @@ pub(crate) async fn work<R: Run>(
         while operations.try_join_next().is_some() {}
     };
     tracing::info!(
-        operations = operations.len(),
-        "taking no more; finishing what runs"
+        units = *load.borrow(),
+        "taking no more, finishing what runs"
     );
     while operations.join_next().await.is_some() {}
     end
 }
 
 /// Takes operations as soon as there is something to do and somebody to do it. Goes on trying while the server is away.
-async fn take<R: Run>(
-    worker: &Worker<R>,
+async fn take(
+    client: &Client,
     plan: &Plan,
-    hands: &Arc<Semaphore>,
-) -> Result<Vec<(Leased, OwnedSemaphorePermit)>, ClientError> {
+    load: &watch::Sender<usize>,
+) -> Result<Vec<Leased>, ClientError> {
     let mut backoff = Backoff::new(PAUSE_FIRST, PAUSE_MAX);
-    let first = acquired(hands).await;
-    // Operations that could only wait here are left for other workers. The slot itself is not kept: the units of
-    // operations that are here already may have it while the server looks for another one.
-    drop(acquired(&worker.slots).await);
-    let spare = hands
-        .available_permits()
-        .min(worker.slots.available_permits().saturating_sub(1));
+    // What could only wait here is left for other workers.
+    let spare = spare(load, plan.concurrency).await;
     let wish = LeaseWish {
         kinds: &plan.kinds,
-        max: (1 + spare).min(LEASES_MAX),
+        max: spare.min(LEASES_MAX),
         lease_ms: plan.lease_ms,
         wait_ms: LEASE_WAIT_MS,
         worker: &plan.name,
     };
     loop {
-        match worker.client.lease(&wish).await {
-            Ok(leases) => {
-                let rest = std::iter::repeat_with(|| Arc::clone(hands).try_acquire_owned().ok());
-                let hands = std::iter::once(first).chain(rest.map_while(|hand| hand));
-                return Ok(leases.into_iter().zip(hands).collect());
-            }
+        match client.lease(&wish).await {
+            Ok(leases) => return Ok(leases),
             Err(error) if error.is_transient() => {
                 let pause = backoff.pause();
                 tracing::warn!(%error, pause_ms = pause.as_millis(), "no operations for now");
@@ -183,7 +176,9 @@ async fn take<R: Run>(
     }
 }
 
-async fn acquired(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
-    let permit = Arc::clone(semaphore).acquire_owned().await;
-    permit.expect("the semaphores of a worker are never closed")
+/// Waits until more units could run than there are, and tells how many more.
+async fn spare(load: &watch::Sender<usize>, concurrency: usize) -> usize {
+    let mut load = load.subscribe();
+    let load = load.wait_for(|units| *units < concurrency).await;
+    concurrency - *load.expect("the sender is borrowed")
 }

@@ -1,7 +1,8 @@
 //! Carrying out one operation under its lease.
 
 use super::lease::{Line, News, Standing};
-use super::{Order, Outcome, Run, Unit, Worker, acquired};
+use super::load::Load;
+use super::{Order, Outcome, Run, Unit, Worker};
 use crate::client::wire::{Failure, Finish, Leased, Operation, ResourceReport};
 use crate::signals::{self, Halt};
 use std::collections::VecDeque;
@@ -20,6 +21,7 @@ struct Job<R> {
     course: Course,
     /// Whether something was begun, and stopped before it succeeded.
     has_stopped: bool,
+    load: Load,
 }
 
 /// Where it goes from here. It only ever goes down this list.
@@ -35,17 +37,13 @@ enum Course {
     Leave,
 }
 
-/// Carries out what was leased, and keeps `_hand` for as long.
-pub(super) async fn carry_out<R: Run>(
-    worker: Arc<Worker<R>>,
-    leased: Leased,
-    _hand: OwnedSemaphorePermit,
-) {
+/// Carries out what was leased.
+pub(super) async fn carry_out<R: Run>(worker: Arc<Worker<R>>, leased: Leased, load: Load) {
     let id = leased.operation.id.clone();
     let lease = Duration::from_millis(leased.lease_ms);
     tracing::info!(
         operation.id = id,
-        leased.fence,
+        fence = leased.fence,
         resources = leased.operation.resources.len(),
         "leased"
     );
@@ -61,6 +59,7 @@ pub(super) async fn carry_out<R: Run>(
         news,
         course: Course::On,
         has_stopped: false,
+        load,
     };
     let line = Line::new(&client, &id, leased.fence, lease, teller);
     let tell = async {
@@ -114,8 +113,8 @@ impl<R: Run> Job<R> {
                     let (resource, outcome) = ended.expect("nothing that runs panics or is aborted");
                     self.note(resource, outcome);
                 }
-                slot = acquired(&slots), if self.course == Course::On && !self.waiting.is_empty() => {
-                    self.begin(slot);
+                slot = Arc::clone(&slots).acquire_owned(), if self.course == Course::On && !self.waiting.is_empty() => {
+                    self.begin(slot.expect("the slots of a worker are never closed"));
                 }
             }
         }
@@ -175,6 +174,7 @@ impl<R: Run> Job<R> {
     }
 
     fn note(&mut self, resource: Option<String>, outcome: Outcome) {
+        self.load.lighten();
         let (status, output, error) = match outcome {
             Outcome::Succeeded(output) => ("succeeded", output, None),
             Outcome::Failed { code, message } => (

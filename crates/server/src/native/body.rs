@@ -37,7 +37,9 @@ impl JsonBody {
             .map_err(|error| Problem::Malformed(format!("the body is no UTF-8: {error}")))?;
         // A list of the members' values would be taken for the object.
         if text.trim_start().starts_with('[') {
-            return Err(Problem::Malformed("the body must be an object and no array".to_owned()));
+            return Err(Problem::Malformed(
+                "the body must be an object and no array".to_owned(),
+            ));
         }
         serde_json::from_str(text).map_err(|error| Problem::Malformed(error.to_string()))
     }

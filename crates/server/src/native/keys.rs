@@ -211,6 +211,6 @@ fn write_info(bytes: &mut Vec<u8>, info: &KeyInfo) {
 
 fn write_texts(shown: &mut json::Object, name: &str, texts: &[String]) {
     shown.array(name, texts, |bytes, text| {
-        json::Value::write(text.as_str(), bytes)
+        json::Value::write(text.as_str(), bytes);
     });
 }

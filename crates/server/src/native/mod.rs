@@ -92,11 +92,10 @@ pub(crate) fn problem_not_found() -> Response<Body> {
 
 /// The answer to a request that could not be read as HTTP.
 pub(crate) fn refusal(fault: &Fault) -> Reply {
-    match fault {
-        Fault::TooLarge { limit_bytes } => Problem::TooLarge {
-            limit_bytes: *limit_bytes,
-        },
-        other => Problem::Malformed(other.to_string()),
-    }
-    .reply()
+    let problem = if let Fault::TooLarge { limit_bytes } = *fault {
+        Problem::TooLarge { limit_bytes }
+    } else {
+        Problem::Malformed(fault.to_string())
+    };
+    problem.reply()
 }

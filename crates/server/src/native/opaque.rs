@@ -217,8 +217,7 @@ mod tests {
         ] {
             assert!(
                 matches!(taken(&text), Err(Problem::Malformed(_))),
-                "{:.40}",
-                text
+                "{text:.40}"
             );
         }
         let long = format!("\"{}\"", "x".repeat(limits::PAYLOAD_BYTES_MAX));

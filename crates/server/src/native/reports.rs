@@ -230,10 +230,14 @@ fn result_name(raw: &RawValue) -> Option<Box<str>> {
 
 fn read_result(raw: &RawValue) -> Option<ResourceResult> {
     let item: ResultItem = serde_json::from_str(raw.get()).ok()?;
+    let error = match item.error {
+        Some(error) => Some(Box::new(read_failure(error)?)),
+        None => None,
+    };
     let outcome = Outcome {
         status: ResourceStatus::from_word(&item.status)?,
         output: opaque::read("output", item.output).ok()?,
-        error: failure(item.error)?.map(Box::new),
+        error,
     };
     Some(ResourceResult {
         id: ResourceId::new(item.id),
@@ -259,16 +263,15 @@ fn read_finish(raw: &RawValue) -> Option<Finish> {
         _ => return None,
     };
     let output = opaque::read("output", item.output).ok()?;
+    let error = match item.error {
+        Some(error) => Some(read_failure(error)?),
+        None => None,
+    };
     Some(Finish {
         status,
         output,
-        error: failure(item.error)?,
+        error,
     })
-}
-
-/// The error that may come along, unless it is over a limit.
-fn failure(item: Option<FailureItem>) -> Option<Option<Failure>> {
-    item.map_or(Some(None), |item| read_failure(item).map(Some))
 }
 
 /// The error, unless it is over a limit.

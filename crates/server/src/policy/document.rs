@@ -17,7 +17,11 @@ struct Document {
 }
 
 #[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "PascalCase", expecting = "a statement")]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "PascalCase",
+    expecting = "a statement"
+)]
 struct StatementText {
     effect: EffectText,
     action: Option<Values>,

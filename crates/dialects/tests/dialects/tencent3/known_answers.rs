@@ -130,7 +130,7 @@ fn recorded_requests_are_understood() {
         );
         match wish {
             Ok(OperationRef::Number(number)) => {
-                assert!((1_000_800_001..=1_000_800_002).contains(&number))
+                assert!((1_000_800_001..=1_000_800_002).contains(&number));
             }
             Ok(OperationRef::Text(id)) => {
                 assert!(

@@ -115,6 +115,7 @@ async fn projects_do_not_see_each_other() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "most of it is a table")]
 async fn every_action_is_asked_for() {
     let bench = Bench::new().await;
     let id = bench.submit(json!({"kind": "k"})).await;

@@ -32,15 +32,41 @@ fn settled(mut operation: Value, id: &str) -> Value {
     operation
 }
 
-#[tokio::test]
-async fn an_operation_from_submit_to_end() {
-    let bench = Bench::new().await;
-    let submission = json!({
-        "kind": "reboot", "input": {"why": ["update", 1.50]}, "project": "p1", "region": "eu", "resource_group": "rg",
+fn submission() -> Value {
+    json!({
+        "kind": "reboot", "input": {"why": ["update", 1.5]}, "project": "p1", "region": "eu", "resource_group": "rg",
         "labels": {"b": "2", "a": "1 \"ä\""}, "priority": 3, "deadline_ms": 60_000, "retention_ms": 5_000,
         "resources": [{"id": "r1", "type": "vm", "input": {"n": 1}}, {"id": "r2"}],
-    });
-    let answer = bench.post("/api/v1/operations", &submission).send().await;
+    })
+}
+
+fn failure() -> Value {
+    json!({"code": "E1", "message": "broke", "retryable": true})
+}
+
+/// Submits an operation and has a worker end it with one success and one failure.
+async fn partly_done(bench: &Bench) -> String {
+    let id = bench.submit(submission()).await;
+    let call = json!({"kinds": ["reboot"], "lease_ms": 30_000, "worker": "w1"});
+    bench.post("/api/v1/leases", &call).send().await;
+    let results = json!([
+        {"id": "r1", "status": "succeeded", "output": {"ok": true}},
+        {"id": "r2", "status": "failed", "error": failure()},
+    ]);
+    let told = bench
+        .report(json!({"id": id, "fence": 1, "progress": 40, "message": "half way", "resources": results}))
+        .await;
+    assert_eq!(
+        told,
+        json!({"id": id, "fence": 1, "accepted": true, "reason": null, "status": "partial", "refused": []})
+    );
+    id
+}
+
+#[tokio::test]
+async fn an_operation_is_submitted() {
+    let bench = Bench::new().await;
+    let answer = bench.post("/api/v1/operations", &submission()).send().await;
     assert_eq!(
         (answer.status, answer.header("content-type")),
         (StatusCode::ACCEPTED, Some("application/json"))
@@ -60,100 +86,85 @@ async fn an_operation_from_submit_to_end() {
     });
     assert_eq!(settled(answer.json(), &id), queued);
     assert_eq!(settled(bench.get(&path).send().await.json(), &id), queued);
-    assert!(
-        answer.text.contains(r#""labels":{"b":"2","a":"1 \"ä\""}"#),
-        "labels keep their order"
-    );
+}
 
-    let call = json!({"kinds": ["reboot"], "lease_ms": 30_000, "worker": "w1"});
+#[tokio::test]
+async fn a_worker_is_told_the_inputs() {
+    let bench = Bench::new().await;
+    let id = bench.submit(submission()).await;
+    let call = json!({"kinds": ["reboot"], "lease_ms": 30_000});
     let leases = bench.post("/api/v1/leases", &call).send().await;
-    assert_eq!(leases.at("/leases/0/lease_ms"), 30_000);
-    assert_eq!(leases.at("/leases/0/fence"), 1);
-    assert_eq!(leases.at("/leases/0/operation/status"), "running");
-    assert_eq!(
-        leases.at("/leases/0/operation/input"),
-        json!({"why": ["update", 1.5]})
-    );
-    assert!(
-        leases.text.contains(r#""input":{"why":["update",1.5]}"#),
-        "{}",
-        leases.text
-    );
-    assert_eq!(
-        leases.at("/leases/0/operation/resources/0/input"),
-        json!({"n": 1})
-    );
-    assert_eq!(
-        leases.at("/leases/0/operation/resources/1/input"),
-        Value::Null
-    );
-
-    let told = bench
-        .report(json!({"id": id, "fence": 1, "progress": 40, "message": "half way", "resources": [
-            {"id": "r1", "status": "succeeded", "output": {"ok": true}},
-            {"id": "r2", "status": "failed", "error": {"code": "E1", "message": "broke", "retryable": true}},
-        ]}))
-        .await;
-    assert_eq!(
-        told,
-        json!({"id": id, "fence": 1, "accepted": true, "reason": null, "status": "partial", "refused": []})
-    );
-    let ended = bench.get(&path).send().await.json();
-    let failure = json!({"code": "E1", "message": "broke", "retryable": true});
-    assert_eq!(
-        ended["tally"],
-        json!({"succeeded": 1, "failed": 1, "unfinished": 0})
-    );
-    assert_eq!(
-        ended["progress"],
-        json!({"percent": 40, "message": "half way"})
-    );
-    assert_eq!(ended["resources"][0]["output"], json!({"ok": true}));
-    assert_eq!(
-        (&ended["resources"][1]["error"], &ended["error"]),
-        (&failure, &failure)
-    );
-    for name in ["started_at", "ended_at", "expires_at"] {
-        assert!(ended[name].is_string(), "{name}");
+    for (place, expected) in [
+        ("/lease_ms", json!(30_000)),
+        ("/fence", json!(1)),
+        ("/operation/id", json!(id)),
+        ("/operation/status", json!("running")),
+        ("/operation/input", json!({"why": ["update", 1.5]})),
+        ("/operation/resources/0/input", json!({"n": 1})),
+        ("/operation/resources/1/input", Value::Null),
+    ] {
+        assert_eq!(leases.at(&format!("/leases/0{place}")), expected, "{place}");
     }
+}
 
-    let events = bench.get(format!("{path}/events")).send().await.json();
-    let types: Vec<_> = events["events"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|event| &event["type"])
-        .collect();
-    assert_eq!(types, ["submitted", "leased", "reported", "ended"]);
-    assert_eq!(events["next_after"], Value::Null);
-    let leased = &events["events"][1];
-    assert_eq!(
-        (&leased["worker"], &leased["lease_ms"]),
-        (&json!("w1"), &json!(30_000))
-    );
-    let reported = &events["events"][2];
-    let results = json!([{"id": "r1", "status": "succeeded"}, {"id": "r2", "status": "failed"}]);
-    assert_eq!(
-        (&reported["number"], &reported["resources"]),
-        (&json!(3), &results)
-    );
-    assert_eq!(
-        reported["progress"],
-        json!({"percent": 40, "message": "half way"})
-    );
-    assert_eq!(
+#[tokio::test]
+async fn results_are_shown() {
+    let bench = Bench::new().await;
+    let id = partly_done(&bench).await;
+    let ended = bench.get(format!("/api/v1/operations/{id}")).send().await;
+    for (place, expected) in [
+        ("/status", json!("partial")),
         (
-            &events["events"][3]["status"],
-            &events["events"][3]["error"]
+            "/tally",
+            json!({"succeeded": 1, "failed": 1, "unfinished": 0}),
         ),
-        (&json!("partial"), &failure)
-    );
+        ("/progress", json!({"percent": 40, "message": "half way"})),
+        ("/resources/0/output", json!({"ok": true})),
+        ("/resources/1/error", failure()),
+        ("/error", failure()),
+    ] {
+        assert_eq!(ended.at(place), expected, "{place}");
+    }
+    for place in ["/started_at", "/ended_at", "/expires_at"] {
+        assert!(ended.at(place).is_string(), "{place}");
+    }
+}
+
+#[tokio::test]
+async fn the_history_is_shown() {
+    let bench = Bench::new().await;
+    let id = partly_done(&bench).await;
+    let events = bench
+        .get(format!("/api/v1/operations/{id}/events"))
+        .send()
+        .await;
+    for (place, expected) in [
+        ("/0/type", json!("submitted")),
+        ("/1/type", json!("leased")),
+        ("/1/worker", json!("w1")),
+        ("/1/fence", json!(1)),
+        ("/1/lease_ms", json!(30_000)),
+        ("/2/type", json!("reported")),
+        ("/2/number", json!(3)),
+        (
+            "/2/resources",
+            json!([{"id": "r1", "status": "succeeded"}, {"id": "r2", "status": "failed"}]),
+        ),
+        ("/2/progress", json!({"percent": 40, "message": "half way"})),
+        ("/3/type", json!("ended")),
+        ("/3/status", json!("partial")),
+        ("/3/error", failure()),
+    ] {
+        assert_eq!(events.at(&format!("/events{place}")), expected, "{place}");
+    }
+    assert_eq!(events.at("/events").as_array().unwrap().len(), 4);
+    assert_eq!(events.at("/next_after"), Value::Null);
 }
 
 #[tokio::test]
 async fn inputs_come_back_as_they_were_written() {
     let bench = Bench::new().await;
-    let body = r#"{"kind":"k","input":{ "n" : 1.50e3, "big": 123456789012345678901234567890, "s":"\u00e4 b" }}"#;
+    let body = r#"{"kind":"k","input":{ "n" : 1.50e3, "big": 123456789012345678901234567890, "s":"\u00e4 b" },"labels":{"b":"2","a":"1"}}"#;
     assert_eq!(
         bench
             .call("POST", "/api/v1/operations")
@@ -169,6 +180,8 @@ async fn inputs_come_back_as_they_were_written() {
         .await;
     let compact = r#""input":{"n":1.50e3,"big":123456789012345678901234567890,"s":"\u00e4 b"}"#;
     assert!(leases.text.contains(compact), "{}", leases.text);
+    let labels = r#""labels":{"b":"2","a":"1"}"#;
+    assert!(leases.text.contains(labels), "{}", leases.text);
 }
 
 #[tokio::test]

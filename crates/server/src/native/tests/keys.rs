@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_key_from_its_making_to_its_end() {
+async fn a_key_is_made_and_shown() {
     let bench = Bench::new().await;
     let policy =
         json!({"Version": "1", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
@@ -32,7 +32,17 @@ async fn a_key_from_its_making_to_its_end() {
         (&json!("acme"), &json!(false), &policy)
     );
     assert!(listed["created_at"].is_string());
+}
 
+/// Also one whose id has characters with a meaning in a path.
+#[tokio::test]
+async fn a_key_is_switched_and_removed() {
+    let bench = Bench::new().await;
+    let made = bench
+        .post("/api/v1/keys", &json!({"id": "k/1:x"}))
+        .send()
+        .await;
+    let token = made.text_at("/token");
     let path = "/api/v1/keys/k%2F1%3Ax";
     let disabled = bench.call("POST", format!("{path}:disable")).send().await;
     assert_eq!(

@@ -37,7 +37,7 @@ async fn malformed_bodies() {
             "missing field `id`",
         ),
         (r#"{"kind":"k","resources":["r"]}"#, "invalid type"),
-        (r#"{"kind":"k","input":"\ud800"}"#, "surrogate"),
+        (r#"{"kind":"k","input":"\ud800"}"#, "hex escape"),
         (&deep, "no array"),
         (&format!(r#"{{"kind":{deep}"#), "line 1"),
         (
