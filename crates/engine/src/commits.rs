@@ -7,6 +7,7 @@
 use crate::EngineError;
 use crate::engine::Shared;
 use crate::figures::add;
+use longrun_model::{Command, Operation, Report};
 use longrun_store::{Committed, Write, Written};
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
@@ -139,8 +140,30 @@ fn answer(
         publish(shared, written);
     }
     for (result, answer) in committed.into_iter().zip(answers) {
-        // A caller that has gone needs no answer.
-        let _ = answer.send(result.map_err(EngineError::from));
+        // A caller that has gone needs no answer, but must not keep what it was handed.
+        if let Err(Ok(Written::Leased(operations))) = answer.send(result.map_err(EngineError::from))
+        {
+            hand_back(shared, &operations);
+        }
+    }
+}
+
+/// Gives back leases that nobody has heard of, so that the operations need not wait for them to end.
+fn hand_back(shared: &Shared, operations: &[Arc<Operation>]) {
+    for operation in operations {
+        let report = Report {
+            fence: operation.fence,
+            release: true,
+            ..Report::default()
+        };
+        let write = Write::Command {
+            key: operation.key,
+            account: None,
+            command: Command::Report(report),
+        };
+        let (answer, _) = oneshot::channel();
+        // If the line is closed or full, the lease ends by itself.
+        let _ = shared.commits.push(Job { write, answer });
     }
 }
 

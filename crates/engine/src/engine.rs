@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::thread::JoinHandle;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 /// How often a waiting worker looks by itself.
@@ -32,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) alarm: ticks::Alarm,
     pub(crate) figures: Figures,
     latest: AtomicI64,
+    /// Whether nobody is to wait any more.
+    ending: watch::Sender<bool>,
 }
 
 /// Takes commands, answers questions, and lets time pass.
@@ -55,6 +58,12 @@ impl Shared {
     pub(crate) fn now(&self) -> Timestamp {
         let now = self.clock.now().as_millis();
         Timestamp::from_millis(self.latest.fetch_max(now, SeqCst).max(now))
+    }
+
+    /// Waits until nobody is to wait any more.
+    async fn ending(&self) {
+        // The sender lives as long as whoever waits here, so this cannot fail.
+        let _ = self.ending.subscribe().wait_for(|ending| *ending).await;
     }
 
     /// Shows everybody what a commit has made of an operation.
@@ -81,6 +90,7 @@ impl Engine {
             alarm: ticks::Alarm::default(),
             figures: Figures::default(),
             latest: AtomicI64::new(i64::MIN),
+            ending: watch::Sender::new(false),
         });
         let (committing, runtime) = (Arc::clone(&shared), Handle::current());
         let committer = std::thread::Builder::new()
@@ -93,6 +103,12 @@ impl Engine {
             committer: Mutex::new(Some(committer)),
             ticker,
         }
+    }
+
+    /// Answers everybody who waits as if their time were over, now and from here on: a server that ends has to finish
+    /// the calls that run, and some of them would run for a minute.
+    pub fn end_waits(&self) {
+        self.shared.ending.send_replace(true);
     }
 
     /// Takes no more commands, commits those that wait, and ends. Blocks until that is done.
@@ -210,6 +226,7 @@ impl Engine {
             tokio::select! {
                 () = worker.called() => (),
                 () = self.shared.clock.sleep_until(look_at) => (),
+                () = self.shared.ending() => return Ok(Vec::new()),
             }
             worker.follow();
         }
@@ -315,6 +332,7 @@ impl Engine {
         tokio::select! {
             () = watcher.changed(|seen| is_enough(seen.version, seen.ended)) => (),
             () = self.shared.clock.sleep_until(give_up_at) => (),
+            () = self.shared.ending() => (),
         }
         self.get(key, account).await
     }

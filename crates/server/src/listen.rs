@@ -91,8 +91,6 @@ async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        // A client that ends its side in the middle of a body is still told what was wrong.
-        .half_close(true)
         .serve_connection(TokioIo::new(Refusing::new(stream, edge)), service);
     watcher.watch(connection).await?;
     Ok(())

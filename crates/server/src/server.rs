@@ -127,6 +127,7 @@ impl Server {
     /// Takes no more requests, lets those that run finish, commits what waits, and ends.
     pub async fn stop(self) {
         self.app.draining.store(true, SeqCst);
+        self.app.engine.end_waits();
         // If nobody listens any more, there is nobody to tell.
         let _ = self.stop.send(());
         let _ = self.listening.await;

@@ -2,7 +2,7 @@
 //!
 //! Everything happens at the path `/`. A request is signed in one of two ways: TC3 puts the action, the version and the
 //! signature into headers and the arguments into a query or a JSON body; the older signature puts everything among the
-//! parameters, and is that of API 2.0 but for its path. A product's folder names its [`Product`], writes what stands in
+//! parameters, and is that of API 2.0 but for its path. A product's folder names its `Product`, writes what stands in
 //! `Response`, and reads it back.
 
 pub(crate) mod arguments;
