@@ -3,6 +3,7 @@
 //! What a fresh clone needs to be judged is here: the rules that no compiler knows (`tidy`), and every check and test in
 //! one go (`test`). Nothing in here is part of the program that users run.
 
+mod bench;
 mod cargo;
 mod say;
 mod shell;
@@ -24,6 +25,12 @@ struct Arguments {
 enum Task {
     /// Every check and test; installs what they need
     Test,
+    /// Figures beside those of a server that does nothing but HTTP
+    Bench {
+        /// For the benchmark itself, for example `--only submit --seconds 5`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// The rules that no compiler knows: arrows between crates, purity, sizes, documents
     Tidy,
 }
@@ -31,6 +38,7 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Test => test::run(),
+        Task::Bench { arguments } => bench::run(&arguments),
         Task::Tidy => tidy::run(),
     };
     done.unwrap_or_else(|error| {
