@@ -95,6 +95,16 @@ impl Api {
             .await
     }
 
+    /// The operation once it has ended, or as it is after so many seconds; whatever comes.
+    pub(crate) async fn get_within(&self, id: &str, seconds: u32) -> reqwest::Result<Response> {
+        self.client
+            .get(format!("{}/api/v1/operations/{id}", self.url))
+            .bearer_auth(&self.token)
+            .header("Prefer", format!("wait={seconds}"))
+            .send()
+            .await
+    }
+
     /// The operation as soon as it is as wanted.
     pub(crate) async fn get_when(&self, id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         eventually(id, async || {

@@ -67,8 +67,13 @@ impl Server {
     }
 
     /// Sends every request, and a good one after each. `tell` reads an answer.
-    async fn check(&mut self, cases: Vec<Case>, tell: fn(&Answer) -> String, good: impl Fn() -> Case) {
-        let mut failures = String::new();
+    async fn check(
+        &mut self,
+        cases: Vec<Case>,
+        tell: fn(&Answer) -> String,
+        good: impl Fn() -> Case,
+    ) {
+        let mut failures = Vec::new();
         for Case {
             name,
             message,
@@ -82,12 +87,12 @@ impl Server {
                 let answer = wire::exchange(self.program.address, &message).await;
                 let told = answer.as_ref().map_or("no answer".to_owned(), tell);
                 if told != expected {
-                    failures += &format!("{name}: {told}, not {expected}\n{answer:?}\n\n");
+                    failures.push(format!("{name}: {told}, not {expected}\n{answer:?}"));
                 }
                 self.program.check_unharmed(&name);
             }
         }
-        assert!(failures.is_empty(), "{failures}");
+        assert!(failures.is_empty(), "{}", failures.join("\n\n"));
     }
 }
 

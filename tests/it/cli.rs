@@ -48,7 +48,10 @@ async fn run(mut command: std::process::Command, input: &str) -> Ran {
         // Who needs no input may be gone by now.
         let _ = stdin.write_all(input.as_bytes()).await;
         drop(stdin);
-        child.wait_with_output().await.expect("it can be waited for")
+        child
+            .wait_with_output()
+            .await
+            .expect("it can be waited for")
     };
     let output = tokio::time::timeout(PATIENCE, running)
         .await

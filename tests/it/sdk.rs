@@ -28,12 +28,14 @@ const TENCENT_WAYS: [(&str, &str, &str); 8] = [
 ];
 
 /// The stage, unless there is no Python to put on it.
-async fn stage() -> Option<Stage> {
+fn stage() -> Option<Stage> {
     let Some(python) = std::env::var_os("LONGRUN_TEST_PYTHON") else {
-        eprintln!("skipped: LONGRUN_TEST_PYTHON names no Python that has the packages of tests/sdk/requirements.txt");
+        eprintln!(
+            "skipped: LONGRUN_TEST_PYTHON names no Python that has the packages of tests/sdk/requirements.txt"
+        );
         return None;
     };
-    Some(Stage::set_up(&python).await)
+    Some(Stage::set_up(&python))
 }
 
 /// Asks about an operation in every way that a client has, and hands back what it saw, once for each way.

@@ -127,14 +127,7 @@ fn write(reply: &Reply) -> Bytes {
         ]);
     }
     let length = reply.body.len().to_string();
-    text.extend([
-        "content-length: ",
-        &length,
-        "
-connection: close
-
-",
-    ]);
+    text.extend(["content-length: ", &length, "\r\nconnection: close\r\n\r\n"]);
     [text.as_bytes(), &reply.body].concat().into()
 }
 

@@ -27,7 +27,9 @@ async fn bad_alibaba_calls_are_refused_in_its_words() {
         caller.sizes(),
     ];
     let good = || case("a good call", caller.good(), "200 SUCCESS");
-    server.check(cases.into_iter().flatten().collect(), told, good).await;
+    server
+        .check(cases.into_iter().flatten().collect(), told, good)
+        .await;
     replayed(&mut server, &caller).await;
 }
 
@@ -82,10 +84,18 @@ impl Caller {
     /// The common parameters with another value for one.
     fn with(&self, name: &str, value: &str) -> Parameters {
         let mut parameters = self.without(name);
-        let name = ["Action", "OperationId", "SignatureMethod", "SignatureNonce", "Timestamp", "Version", "AccessKeyId"]
-            .into_iter()
-            .find(|known| *known == name)
-            .expect("it is a name of the API");
+        let name = [
+            "Action",
+            "OperationId",
+            "SignatureMethod",
+            "SignatureNonce",
+            "Timestamp",
+            "Version",
+            "AccessKeyId",
+        ]
+        .into_iter()
+        .find(|known| *known == name)
+        .expect("it is a name of the API");
         parameters.push((name, value.to_owned()));
         parameters
     }
@@ -102,7 +112,14 @@ impl Caller {
 
     fn parameters(&self) -> Vec<Case> {
         let mut cases = Vec::new();
-        for id in ["abc", "-1", "18446744073709551616", "op-1", "\u{4f60}\u{597d}", "[[[["] {
+        for id in [
+            "abc",
+            "-1",
+            "18446744073709551616",
+            "op-1",
+            "\u{4f60}\u{597d}",
+            "[[[[",
+        ] {
             let message = self.signed_get(&self.with("OperationId", id));
             cases.push(case(format!("OperationId={id}"), message, "200 no Data"));
         }
@@ -113,41 +130,95 @@ impl Caller {
         let long = "x".repeat(600);
         for (name, parameters, expected) in [
             ("a good one", self.common(), "200 SUCCESS"),
-            ("no OperationId", self.without("OperationId"), "400 MissingOperationId"),
-            ("an empty OperationId", self.with("OperationId", ""), "400 MissingOperationId"),
-            ("a long OperationId", self.with("OperationId", &long), "400 InvalidParameter"),
+            (
+                "no OperationId",
+                self.without("OperationId"),
+                "400 MissingOperationId",
+            ),
+            (
+                "an empty OperationId",
+                self.with("OperationId", ""),
+                "400 MissingOperationId",
+            ),
+            (
+                "a long OperationId",
+                self.with("OperationId", &long),
+                "400 InvalidParameter",
+            ),
             ("OperationId twice", twice, "400 InvalidParameter"),
-            ("an unknown action", self.with("Action", "DescribeWeather"), "404 InvalidAction.NotFound"),
+            (
+                "an unknown action",
+                self.with("Action", "DescribeWeather"),
+                "404 InvalidAction.NotFound",
+            ),
             ("no action", self.without("Action"), "400 MissingAction"),
-            ("an unknown version", self.with("Version", "2021-09-30"), "400 NoSuchVersion"),
+            (
+                "an unknown version",
+                self.with("Version", "2021-09-30"),
+                "400 NoSuchVersion",
+            ),
             ("no version", self.without("Version"), "400 MissingVersion"),
             ("a refusal in XML", in_xml, "400 MissingOperationId in XML"),
         ] {
             cases.push(case(name, self.signed_get(&parameters), expected));
         }
         let nothing = self.get("Version=2021-09-31");
-        cases.push(case("no parameters", nothing, "400 MissingAccessKeyId in XML"));
+        cases.push(case(
+            "no parameters",
+            nothing,
+            "400 MissingAccessKeyId in XML",
+        ));
         cases
     }
 
     fn credentials_v1(&self) -> Vec<Case> {
         let hour = |sign: i64| self.with("Timestamp", &rfc3339(now().as_seconds() + sign * 3_600));
-        let copied = self.signed_get(&self.common()).altered(&self.id, "op-other");
+        let copied = self
+            .signed_get(&self.common())
+            .altered(&self.id, "op-other");
         let mut cases = vec![
-            case("unsigned", self.get(&encoded(&self.common())), "400 MissingSignature"),
+            case(
+                "unsigned",
+                self.get(&encoded(&self.common())),
+                "400 MissingSignature",
+            ),
             case("a copied signature", copied, "400 SignatureDoesNotMatch"),
         ];
         let long = "x".repeat(300);
         for (name, parameters, expected) in [
-            ("an unknown key", self.with("AccessKeyId", "nobody"), "404 InvalidAccessKeyId.NotFound"),
-            ("no key", self.without("AccessKeyId"), "400 MissingAccessKeyId"),
+            (
+                "an unknown key",
+                self.with("AccessKeyId", "nobody"),
+                "404 InvalidAccessKeyId.NotFound",
+            ),
+            (
+                "no key",
+                self.without("AccessKeyId"),
+                "400 MissingAccessKeyId",
+            ),
             ("an hour late", hour(-1), "400 InvalidTimeStamp.Expired"),
             ("an hour early", hour(1), "400 InvalidTimeStamp.Expired"),
-            ("a time that is none", self.with("Timestamp", "soon"), "400 InvalidTimeStamp.Format"),
+            (
+                "a time that is none",
+                self.with("Timestamp", "soon"),
+                "400 InvalidTimeStamp.Format",
+            ),
             ("no time", self.without("Timestamp"), "400 MissingTimestamp"),
-            ("no nonce", self.without("SignatureNonce"), "400 MissingSignatureNonce"),
-            ("a long nonce", self.with("SignatureNonce", &long), "400 InvalidParameter"),
-            ("another method of signing", self.with("SignatureMethod", "HMAC-MD5"), "400 InvalidSignatureMethod"),
+            (
+                "no nonce",
+                self.without("SignatureNonce"),
+                "400 MissingSignatureNonce",
+            ),
+            (
+                "a long nonce",
+                self.with("SignatureNonce", &long),
+                "400 InvalidParameter",
+            ),
+            (
+                "another method of signing",
+                self.with("SignatureMethod", "HMAC-MD5"),
+                "400 InvalidSignatureMethod",
+            ),
         ] {
             cases.push(case(name, self.signed_get(&parameters), expected));
         }
@@ -161,17 +232,39 @@ impl Caller {
         };
         let mut copied = self.good();
         let last = copied.body.len() - 1;
-        copied.body[last] = if copied.body[last] == b'0' { b'1' } else { b'0' };
-        let unsigned = self.post().header("x-acs-action", "GetExecuteOperationResult");
-        let incomplete = unsigned.clone().header("Authorization", "ACS3-HMAC-SHA256 Credential=x");
-        let other = unsigned.clone().header("Authorization", "ACS3-HMAC-SM3 Credential=x");
+        copied.body[last] = if copied.body[last] == b'0' {
+            b'1'
+        } else {
+            b'0'
+        };
+        let unsigned = self
+            .post()
+            .header("x-acs-action", "GetExecuteOperationResult");
+        let incomplete = unsigned
+            .clone()
+            .header("Authorization", "ACS3-HMAC-SHA256 Credential=x");
+        let other = unsigned
+            .clone()
+            .header("Authorization", "ACS3-HMAC-SM3 Credential=x");
         let unknown = self.good().altered("Credential=AKID", "Credential=KIDA");
         vec![
             case("V3, unsigned", unsigned, "400 MissingAccessKeyId in XML"),
-            case("V3, an incomplete header", incomplete, "400 IncompleteSignature"),
+            case(
+                "V3, an incomplete header",
+                incomplete,
+                "400 IncompleteSignature",
+            ),
             case("V3, another algorithm", other, "400 InvalidSignatureMethod"),
-            case("V3, an unknown key", unknown, "404 InvalidAccessKeyId.NotFound"),
-            case("V3, a copied signature", copied, "400 SignatureDoesNotMatch"),
+            case(
+                "V3, an unknown key",
+                unknown,
+                "404 InvalidAccessKeyId.NotFound",
+            ),
+            case(
+                "V3, a copied signature",
+                copied,
+                "400 SignatureDoesNotMatch",
+            ),
             case("V3, an hour late", hour(-1), "400 InvalidTimeStamp.Expired"),
             case("V3, an hour early", hour(1), "400 InvalidTimeStamp.Expired"),
         ]
@@ -185,10 +278,26 @@ impl Caller {
         raw_form.body.push(0xff);
         let by = |method| Message::new(method, &format!("/?{start}1"), &self.host);
         vec![
-            case("an escape without digits", with("%"), "400 InvalidParameter"),
-            case("an escape with one digit", with("%4"), "400 InvalidParameter"),
-            case("an escape with other letters", with("%zz"), "400 InvalidParameter"),
-            case("an escape that is no UTF-8", with("%ff"), "400 InvalidParameter"),
+            case(
+                "an escape without digits",
+                with("%"),
+                "400 InvalidParameter",
+            ),
+            case(
+                "an escape with one digit",
+                with("%4"),
+                "400 InvalidParameter",
+            ),
+            case(
+                "an escape with other letters",
+                with("%zz"),
+                "400 InvalidParameter",
+            ),
+            case(
+                "an escape that is no UTF-8",
+                with("%ff"),
+                "400 InvalidParameter",
+            ),
             case("a form that is no UTF-8", raw_form, "400 InvalidParameter"),
             case("PUT", by("PUT"), "400 UnsupportedHTTPMethod"),
             case("DELETE", by("DELETE"), "400 UnsupportedHTTPMethod"),
@@ -201,19 +310,54 @@ impl Caller {
         let fresh = || alibaba("POST", &self.common());
         let json = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
         let typed = |content_type: &str| {
-            Message::new("POST", "/?Version=2021-09-31&Format=JSON", &self.host).header("Content-Type", content_type)
+            Message::new("POST", "/?Version=2021-09-31&Format=JSON", &self.host)
+                .header("Content-Type", content_type)
         };
         let chunked = |chunks: &str| typed(wire::FORM).chunks(chunks);
         vec![
             case("a form", self.post().form(&form), "200 SUCCESS"),
-            case("a form as JSON", typed("application/json").body(fresh().as_bytes()), "400 MissingAccessKeyId"),
-            case("deep JSON", typed("application/json").body(json.as_bytes()), "400 MissingAccessKeyId"),
-            case("deep JSON as a form", typed(wire::FORM).body(json.as_bytes()), "400 MissingAccessKeyId"),
-            case("a form that ends early", typed(wire::FORM).truncated(fresh().as_bytes()), "400 InvalidParameter"),
-            case("a form in chunks", self.post().header("Content-Type", wire::FORM).chunks(&wire::in_chunks(&fresh())), "200 SUCCESS"),
-            case("chunks that end early", chunked("5\r\nabc").cut(), "400 InvalidParameter"),
-            case("chunks without lengths", chunked("zz\r\nabc\r\n0\r\n\r\n"), "400 InvalidParameter"),
-            case("a chunk that is too long", chunked("ffffffffffffffffff\r\nabc\r\n0\r\n\r\n"), "400 InvalidParameter"),
+            case(
+                "a form as JSON",
+                typed("application/json").body(fresh().as_bytes()),
+                "400 MissingAccessKeyId",
+            ),
+            case(
+                "deep JSON",
+                typed("application/json").body(json.as_bytes()),
+                "400 MissingAccessKeyId",
+            ),
+            case(
+                "deep JSON as a form",
+                typed(wire::FORM).body(json.as_bytes()),
+                "400 MissingAccessKeyId",
+            ),
+            case(
+                "a form that ends early",
+                typed(wire::FORM).truncated(fresh().as_bytes()),
+                "400 InvalidParameter",
+            ),
+            case(
+                "a form in chunks",
+                self.post()
+                    .header("Content-Type", wire::FORM)
+                    .chunks(&wire::in_chunks(&fresh())),
+                "200 SUCCESS",
+            ),
+            case(
+                "chunks that end early",
+                chunked("5\r\nabc").cut(),
+                "400 InvalidParameter",
+            ),
+            case(
+                "chunks without lengths",
+                chunked("zz\r\nabc\r\n0\r\n\r\n"),
+                "400 InvalidParameter",
+            ),
+            case(
+                "a chunk that is too long",
+                chunked("ffffffffffffffffff\r\nabc\r\n0\r\n\r\n"),
+                "400 InvalidParameter",
+            ),
         ]
     }
 
@@ -221,12 +365,21 @@ impl Caller {
         let too_large = "x".repeat(MORE_THAN_1_MIB);
         let start = "Version=2021-09-31&Format=JSON&padding=";
         let header = |bytes| self.good().header("x-padding", &"x".repeat(bytes));
-        let in_form = Message::new("POST", "/?Version=2021-09-31&Format=JSON", &self.host).form(&too_large);
+        let in_form =
+            Message::new("POST", "/?Version=2021-09-31&Format=JSON", &self.host).form(&too_large);
         vec![
             case("a form that is too large", in_form, "400 InvalidParameter"),
-            case("a query that is too long", self.get(&format!("{start}{too_large}")), "400 InvalidParameter"),
+            case(
+                "a query that is too long",
+                self.get(&format!("{start}{too_large}")),
+                "400 InvalidParameter",
+            ),
             case("a header of 200 KB", header(200_000), "200 SUCCESS"),
-            case("a header of 1 MB", header(1_000_000), "400 InvalidParameter"),
+            case(
+                "a header of 1 MB",
+                header(1_000_000),
+                "400 InvalidParameter",
+            ),
         ]
     }
 }

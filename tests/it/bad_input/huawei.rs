@@ -29,7 +29,9 @@ async fn bad_huawei_calls_are_refused_in_its_words() {
         caller.sizes(),
     ];
     let good = || case("a good call", caller.good(), "200 SUCCESS");
-    server.check(cases.into_iter().flatten().collect(), told, good).await;
+    server
+        .check(cases.into_iter().flatten().collect(), told, good)
+        .await;
 }
 
 /// The status of HTTP, and the code or the status of the job.
@@ -60,23 +62,60 @@ impl Caller {
 
     fn paths(&self) -> Vec<Case> {
         let upper = self.job_id.to_uppercase();
-        let mut cases = vec![case("v1", self.with_token(&self.path().replace("v1.0", "v1")), "200 SUCCESS")];
-        for id in ["", "abc", "-1", "18446744073709551616", "a%20b", "%E4%BD%A0", &upper] {
+        let mut cases = vec![case(
+            "v1",
+            self.with_token(&self.path().replace("v1.0", "v1")),
+            "200 SUCCESS",
+        )];
+        for id in [
+            "",
+            "abc",
+            "-1",
+            "18446744073709551616",
+            "a%20b",
+            "%E4%BD%A0",
+            &upper,
+        ] {
             let path = format!("/v1.0/{PROJECT}/jobs/{id}");
-            cases.push(case(format!("job_id={id}"), self.with_token(&path), "400 ELB.1001"));
+            cases.push(case(
+                format!("job_id={id}"),
+                self.with_token(&path),
+                "400 ELB.1001",
+            ));
         }
         let unknown = format!("/v1.0/{PROJECT}/jobs/{}", "f".repeat(32));
         let no_project = format!("/v1.0/abc/jobs/{}", self.job_id);
         cases.extend([
             case("an unknown job", self.with_token(&unknown), "404 ELB.1002"),
-            case("a project that can be none", self.with_token(&no_project), "400 ELB.1001"),
-            case("a longer path", self.with_token(&format!("{}/x", self.path())), "404 APIGW.0101"),
-            case("another path", self.with_token(&format!("/v1.0/{PROJECT}/elbaas/x")), "404 APIGW.0101"),
-            case("no job", self.with_token(&format!("/v1.0/{PROJECT}")), "404 APIGW.0101"),
-            case("a parameter twice", self.with_token(&format!("{}?a=1&a=2", self.path())), "200 SUCCESS"),
+            case(
+                "a project that can be none",
+                self.with_token(&no_project),
+                "400 ELB.1001",
+            ),
+            case(
+                "a longer path",
+                self.with_token(&format!("{}/x", self.path())),
+                "404 APIGW.0101",
+            ),
+            case(
+                "another path",
+                self.with_token(&format!("/v1.0/{PROJECT}/elbaas/x")),
+                "404 APIGW.0101",
+            ),
+            case(
+                "no job",
+                self.with_token(&format!("/v1.0/{PROJECT}")),
+                "404 APIGW.0101",
+            ),
+            case(
+                "a parameter twice",
+                self.with_token(&format!("{}?a=1&a=2", self.path())),
+                "200 SUCCESS",
+            ),
         ]);
         for method in ["POST", "PUT", "DELETE", "BREW"] {
-            let message = Message::new(method, &self.path(), &self.host).header("X-Auth-Token", TOKEN);
+            let message =
+                Message::new(method, &self.path(), &self.host).header("X-Auth-Token", TOKEN);
             cases.push(case(method, message, "404 APIGW.0101"));
         }
         cases
@@ -88,21 +127,47 @@ impl Caller {
             poll("huawei-elb", &self.host, &self.job_id, then)
         };
         let last = self.job_id.chars().last().expect("it is not empty");
-        let other = format!("{}{}", &self.job_id[..31], if last == '0' { '1' } else { '0' });
+        let other = format!(
+            "{}{}",
+            &self.job_id[..31],
+            if last == '0' { '1' } else { '0' }
+        );
         let copied = self.good().altered(&self.job_id, &other);
         let with = |name: &str, value: &str| self.get(&self.path()).header(name, value);
         let elsewhere = self.path().replace(PROJECT, ELSEWHERE);
-        let signed_elsewhere = self.good().altered(&format!("/{PROJECT}/"), &format!("/{ELSEWHERE}/"));
+        let signed_elsewhere = self
+            .good()
+            .altered(&format!("/{PROJECT}/"), &format!("/{ELSEWHERE}/"));
         let unsigned = with("Authorization", "SDK-HMAC-SHA256 Access=x");
         vec![
             case("nothing", self.get(&self.path()), "401 APIGW.0301"),
             case("an empty token", with("X-Auth-Token", ""), "401 APIGW.0301"),
-            case("an unknown token", with("X-Auth-Token", "nobody's"), "401 APIGW.0301"),
-            case("a token of another project", self.with_token(&elsewhere), "403 APIGW.0302"),
-            case("a signature for another project", signed_elsewhere, "401 APIGW.0301"),
+            case(
+                "an unknown token",
+                with("X-Auth-Token", "nobody's"),
+                "401 APIGW.0301",
+            ),
+            case(
+                "a token of another project",
+                self.with_token(&elsewhere),
+                "403 APIGW.0302",
+            ),
+            case(
+                "a signature for another project",
+                signed_elsewhere,
+                "401 APIGW.0301",
+            ),
             case("an incomplete signature", unsigned, "401 APIGW.0301"),
-            case("another algorithm", with("Authorization", "Basic eDp5"), "401 APIGW.0301"),
-            case("an unknown key", self.good().altered("Access=AKID", "Access=KIDA"), "401 APIGW.0301"),
+            case(
+                "another algorithm",
+                with("Authorization", "Basic eDp5"),
+                "401 APIGW.0301",
+            ),
+            case(
+                "an unknown key",
+                self.good().altered("Access=AKID", "Access=KIDA"),
+                "401 APIGW.0301",
+            ),
             case("a copied signature", copied, "401 APIGW.0301"),
             case("an hour late", hour(-1), "401 APIGW.0301"),
             case("an hour early", hour(1), "401 APIGW.0301"),
@@ -116,22 +181,49 @@ impl Caller {
             case("an escape without digits", with("%"), "400 ELB.1001"),
             case("an escape with other letters", with("%zz"), "400 ELB.1001"),
             case("an escape that is no UTF-8", with("%ff"), "400 ELB.1001"),
-            case("a broken escape in the query", query("a=%4"), "400 ELB.1001"),
+            case(
+                "a broken escape in the query",
+                query("a=%4"),
+                "400 ELB.1001",
+            ),
             case("no UTF-8 in the query", query("a=%ff"), "400 ELB.1001"),
         ]
     }
 
     fn bodies(&self) -> Vec<Case> {
-        let asked = || self.with_token(&self.path()).header("Content-Type", "application/json");
+        let asked = || {
+            self.with_token(&self.path())
+                .header("Content-Type", "application/json")
+        };
         let json = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
         let chunked = |chunks: &str| asked().chunks(chunks);
         vec![
-            case("a body that nobody wants", asked().body(b"{}"), "200 SUCCESS"),
+            case(
+                "a body that nobody wants",
+                asked().body(b"{}"),
+                "200 SUCCESS",
+            ),
             case("deep JSON", asked().body(json.as_bytes()), "200 SUCCESS"),
-            case("a body in chunks", chunked("2\r\n{}\r\n0\r\n\r\n"), "200 SUCCESS"),
-            case("a body that ends early", asked().truncated(b"{}"), "400 ELB.1001"),
-            case("chunks that end early", chunked("5\r\nabc").cut(), "400 ELB.1001"),
-            case("chunks without lengths", chunked("zz\r\nabc\r\n0\r\n\r\n"), "400 ELB.1001"),
+            case(
+                "a body in chunks",
+                chunked("2\r\n{}\r\n0\r\n\r\n"),
+                "200 SUCCESS",
+            ),
+            case(
+                "a body that ends early",
+                asked().truncated(b"{}"),
+                "400 ELB.1001",
+            ),
+            case(
+                "chunks that end early",
+                chunked("5\r\nabc").cut(),
+                "400 ELB.1001",
+            ),
+            case(
+                "chunks without lengths",
+                chunked("zz\r\nabc\r\n0\r\n\r\n"),
+                "400 ELB.1001",
+            ),
         ]
     }
 
@@ -143,7 +235,12 @@ impl Caller {
         vec![
             case("a query that is too long", query, "413 APIGW.0201"),
             case("a body that is too large", body, "413 APIGW.0201"),
-            case("a long token", self.get(&self.path()).header("X-Auth-Token", &"x".repeat(60_000)), "401 APIGW.0301"),
+            case(
+                "a long token",
+                self.get(&self.path())
+                    .header("X-Auth-Token", &"x".repeat(60_000)),
+                "401 APIGW.0301",
+            ),
             case("a header of 200 KB", header(200_000), "200 SUCCESS"),
             case("a header of 1 MB", header(1_000_000), "413 APIGW.0201"),
         ]

@@ -29,15 +29,35 @@ fn cases(host: &str) -> Vec<Case> {
     vec![
         case("nothing at all", raw(b"").cut(), "no answer"),
         case("noise", raw(b"\x00\x01\x02\x03\r\n"), "400"),
-        case("the beginning of TLS", raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n"), "400"),
+        case(
+            "the beginning of TLS",
+            raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n"),
+            "400",
+        ),
         case("one word", raw(b"HELLO\r\n"), "400"),
         case("a version that is none", raw(b"GET / HTTP/9.9\r\n"), "400"),
-        case("a header without a colon", raw(b"GET / HTTP/1.1\r\nHost\r\n"), "400"),
+        case(
+            "a header without a colon",
+            raw(b"GET / HTTP/1.1\r\nHost\r\n"),
+            "400",
+        ),
         case("half a head", raw(b"GET / HTTP/1.1\r\nHo").cut(), "400"),
         case("two lengths", two_lengths, "200"),
-        case("a length that is none", Message::new("POST", "/", host).header("Content-Length", "-5"), "400"),
-        case("a path that is nobody's", Message::new("GET", "/nobody", host), "404"),
-        case("an absolute target", Message::new("GET", &format!("http://{host}/healthz"), host), "200"),
+        case(
+            "a length that is none",
+            Message::new("POST", "/", host).header("Content-Length", "-5"),
+            "400",
+        ),
+        case(
+            "a path that is nobody's",
+            Message::new("GET", "/nobody", host),
+            "404",
+        ),
+        case(
+            "an absolute target",
+            Message::new("GET", &format!("http://{host}/healthz"), host),
+            "200",
+        ),
         case("an asterisk", Message::new("OPTIONS", "*", host), "404"),
         case("a connect", Message::new("CONNECT", host, host), "404"),
     ]

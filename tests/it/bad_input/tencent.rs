@@ -47,7 +47,9 @@ async fn bad_tencent_calls_are_refused_in_its_words() {
             product.sizes(),
         ];
         let good = || case("a good call", product.good(), "0");
-        server.check(cases.into_iter().flatten().collect(), told, good).await;
+        server
+            .check(cases.into_iter().flatten().collect(), told, good)
+            .await;
     }
 }
 
@@ -59,7 +61,10 @@ fn told(answer: &Answer) -> String {
         status => format!("status {status}, {}", body["code"]),
     };
     let message = body["message"].as_str().unwrap_or_default();
-    match message.strip_prefix('(').and_then(|rest| rest.split_once(')')) {
+    match message
+        .strip_prefix('(')
+        .and_then(|rest| rest.split_once(')'))
+    {
         Some((number, _)) => format!("{code} ({number})"),
         None => code,
     }
@@ -108,7 +113,17 @@ impl Product {
     fn parameters(&self) -> Vec<Case> {
         let deep = "[".repeat(10_000);
         let task_ids = [
-            "", "abc", "-1", "+1", "0", "1.5", "0x10", " 1", "9007199254740992", "18446744073709551616", &deep,
+            "",
+            "abc",
+            "-1",
+            "+1",
+            "0",
+            "1.5",
+            "0x10",
+            " 1",
+            "9007199254740992",
+            "18446744073709551616",
+            &deep,
         ];
         let mut cases: Vec<_> = task_ids
             .iter()
@@ -122,11 +137,23 @@ impl Product {
         twice.push(("taskId", format!("{}1", self.task_id)));
         let unknown = self.with("Action", Some("DescribeWeather"));
         cases.extend([
-            case("no parameters", Message::new("GET", PATH, self.host), "4100"),
+            case(
+                "no parameters",
+                Message::new("GET", PATH, self.host),
+                "4100",
+            ),
             case("an empty query", self.get(""), "4100"),
             case("only ampersands", self.get("&&&=&="), "4100"),
-            case("no taskId", self.signed_get(&self.with("taskId", None)), self.parameter),
-            case("no Action", self.signed_get(&self.with("Action", None)), self.parameter),
+            case(
+                "no taskId",
+                self.signed_get(&self.with("taskId", None)),
+                self.parameter,
+            ),
+            case(
+                "no Action",
+                self.signed_get(&self.with("Action", None)),
+                self.parameter,
+            ),
             case("taskId twice", self.signed_get(&twice), self.parameter),
             case("an unknown action", self.signed_get(&unknown), "6100"),
         ]);
@@ -143,36 +170,92 @@ impl Product {
             &format!("taskId={}0", self.task_id),
         );
         vec![
-            case("unsigned", self.get(&super::signed::encoded(&self.common())), "4100"),
-            case("a signature that is no base64", self.get(&format!("SecretId={KEY_ID}&Signature=!")), "4100"),
+            case(
+                "unsigned",
+                self.get(&super::signed::encoded(&self.common())),
+                "4100",
+            ),
+            case(
+                "a signature that is no base64",
+                self.get(&format!("SecretId={KEY_ID}&Signature=!")),
+                "4100",
+            ),
             case("a copied signature", copied, "4100"),
-            case("an unknown key", self.signed_get(&self.with("SecretId", Some("AKIDNOBODY"))), "4104"),
+            case(
+                "an unknown key",
+                self.signed_get(&self.with("SecretId", Some("AKIDNOBODY"))),
+                "4104",
+            ),
             case("an hour late", hour(-1), "4500"),
             case("an hour early", hour(1), "4500"),
-            case("no time", self.signed_get(&self.with("Timestamp", None)), self.parameter),
-            case("a time that is none", self.signed_get(&self.with("Timestamp", Some("soon"))), "4000"),
-            case("no nonce", self.signed_get(&self.with("Nonce", None)), self.parameter),
+            case(
+                "no time",
+                self.signed_get(&self.with("Timestamp", None)),
+                self.parameter,
+            ),
+            case(
+                "a time that is none",
+                self.signed_get(&self.with("Timestamp", Some("soon"))),
+                "4000",
+            ),
+            case(
+                "no nonce",
+                self.signed_get(&self.with("Nonce", None)),
+                self.parameter,
+            ),
         ]
     }
 
     fn encodings(&self) -> Vec<Case> {
         let action = format!("Action={}", self.action);
         let mut raw = self.get(&format!("{action}&taskId=RAW"));
-        let place = raw.head.windows(3).position(|bytes| bytes == b"RAW").expect("it is there");
+        let place = raw
+            .head
+            .windows(3)
+            .position(|bytes| bytes == b"RAW")
+            .expect("it is there");
         raw.head.splice(place..place + 3, *b"\xff\xfe");
         let mut raw_form = self.post().form(&format!("{action}&taskId=12"));
         raw_form.body.pop();
         raw_form.body.push(0xff);
         vec![
-            case("an escape without digits", self.get(&format!("{action}&taskId=%")), "4000"),
-            case("an escape with one digit", self.get(&format!("{action}&taskId=%4")), "4000"),
-            case("an escape with other letters", self.get(&format!("{action}&taskId=%zz")), "4000"),
-            case("an escape that is no UTF-8", self.get(&format!("{action}&taskId=%ff")), "4000"),
+            case(
+                "an escape without digits",
+                self.get(&format!("{action}&taskId=%")),
+                "4000",
+            ),
+            case(
+                "an escape with one digit",
+                self.get(&format!("{action}&taskId=%4")),
+                "4000",
+            ),
+            case(
+                "an escape with other letters",
+                self.get(&format!("{action}&taskId=%zz")),
+                "4000",
+            ),
+            case(
+                "an escape that is no UTF-8",
+                self.get(&format!("{action}&taskId=%ff")),
+                "4000",
+            ),
             case("bytes that are no UTF-8", raw, "4000"),
             case("a form that is no UTF-8", raw_form, "4000"),
-            case("PUT", Message::new("PUT", &format!("{PATH}?{action}"), self.host), "4600"),
-            case("DELETE", Message::new("DELETE", &format!("{PATH}?{action}"), self.host), "4600"),
-            case("BREW", Message::new("BREW", &format!("{PATH}?{action}"), self.host), "4600"),
+            case(
+                "PUT",
+                Message::new("PUT", &format!("{PATH}?{action}"), self.host),
+                "4600",
+            ),
+            case(
+                "DELETE",
+                Message::new("DELETE", &format!("{PATH}?{action}"), self.host),
+                "4600",
+            ),
+            case(
+                "BREW",
+                Message::new("BREW", &format!("{PATH}?{action}"), self.host),
+                "4600",
+            ),
         ]
     }
 
@@ -183,18 +266,50 @@ impl Product {
         let chunked = |chunks: &str| typed(wire::FORM).chunks(chunks);
         vec![
             case("a form", self.post().form(&form), "0"),
-            case("a form without a type", self.post().body(form.as_bytes()), "0"),
-            case("a form as JSON", typed("application/json").body(form.as_bytes()), "4000"),
-            case("a form as text", typed("text/plain; charset=utf-8").body(form.as_bytes()), "4000"),
-            case("deep JSON", typed("application/json").body(json.as_bytes()), "4000"),
+            case(
+                "a form without a type",
+                self.post().body(form.as_bytes()),
+                "0",
+            ),
+            case(
+                "a form as JSON",
+                typed("application/json").body(form.as_bytes()),
+                "4000",
+            ),
+            case(
+                "a form as text",
+                typed("text/plain; charset=utf-8").body(form.as_bytes()),
+                "4000",
+            ),
+            case(
+                "deep JSON",
+                typed("application/json").body(json.as_bytes()),
+                "4000",
+            ),
             case("deep JSON as a form", self.post().form(&json), "4100"),
             case("an empty POST", self.post(), "4100"),
-            case("a form that ends early", typed(wire::FORM).truncated(form.as_bytes()), "4000"),
+            case(
+                "a form that ends early",
+                typed(wire::FORM).truncated(form.as_bytes()),
+                "4000",
+            ),
             case("a form in chunks", chunked(&wire::in_chunks(&form)), "0"),
             case("chunks that end early", chunked("5\r\nabc").cut(), "4000"),
-            case("chunks without lengths", chunked("zz\r\nabc\r\n0\r\n\r\n"), "4000"),
-            case("a chunk that is too long", chunked("ffffffffffffffffff\r\nabc\r\n0\r\n\r\n"), "4000"),
-            case("a chunk with more than it says", chunked("1\r\nabc\r\n0\r\n\r\n"), "4000"),
+            case(
+                "chunks without lengths",
+                chunked("zz\r\nabc\r\n0\r\n\r\n"),
+                "4000",
+            ),
+            case(
+                "a chunk that is too long",
+                chunked("ffffffffffffffffff\r\nabc\r\n0\r\n\r\n"),
+                "4000",
+            ),
+            case(
+                "a chunk with more than it says",
+                chunked("1\r\nabc\r\n0\r\n\r\n"),
+                "4000",
+            ),
         ]
     }
 
@@ -204,12 +319,30 @@ impl Product {
         let too_large = "x".repeat(MORE_THAN_1_MIB);
         let action = format!("Action={}&padding=", self.action);
         let header = |bytes| self.good().header("x-padding", &"x".repeat(bytes));
-        let many = (0..200).fold(self.good(), |message, number| message.header(&format!("x-{number}"), "1"));
+        let many = (0..200).fold(self.good(), |message, number| {
+            message.header(&format!("x-{number}"), "1")
+        });
         vec![
-            case("a large form", self.post().form(&self.signed("POST", &large)), "0"),
-            case("a form that is too large", self.post().form(&format!("{action}{too_large}")), "4000"),
-            case("a query that is too long", self.get(&format!("{action}{too_large}")), "4000"),
-            case("a query of 60 KB", self.get(&format!("{action}{}", "x".repeat(60_000))), "4100"),
+            case(
+                "a large form",
+                self.post().form(&self.signed("POST", &large)),
+                "0",
+            ),
+            case(
+                "a form that is too large",
+                self.post().form(&format!("{action}{too_large}")),
+                "4000",
+            ),
+            case(
+                "a query that is too long",
+                self.get(&format!("{action}{too_large}")),
+                "4000",
+            ),
+            case(
+                "a query of 60 KB",
+                self.get(&format!("{action}{}", "x".repeat(60_000))),
+                "4100",
+            ),
             case("a header of 200 KB", header(200_000), "0"),
             case("a header of 1 MB", header(1_000_000), "4000"),
             case("200 headers", many, "4000"),

@@ -48,7 +48,10 @@ impl Message {
     pub(crate) fn of(request: &http::Request<Vec<u8>>) -> Self {
         let target = request.uri().path_and_query();
         let target = target.map_or("/", |target| target.as_str());
-        let head = format!("{} {target} HTTP/1.1\r\nConnection: close\r\n", request.method());
+        let head = format!(
+            "{} {target} HTTP/1.1\r\nConnection: close\r\n",
+            request.method()
+        );
         let mut message = Self {
             head: head.into_bytes(),
             ..Self::default()
@@ -61,7 +64,8 @@ impl Message {
 
     /// The same with one more header.
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
-        self.head.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+        self.head
+            .extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
         self
     }
 
@@ -125,7 +129,9 @@ pub(crate) fn in_chunks(text: &str) -> String {
 
 /// Sends a message on a new connection, and reads until the server ends it. Nothing if there was no answer, or no end.
 pub(crate) async fn exchange(address: SocketAddr, message: &Message) -> Option<Answer> {
-    let stream = TcpStream::connect(address).await.expect("the server listens");
+    let stream = TcpStream::connect(address)
+        .await
+        .expect("the server listens");
     let (mut read, mut write) = stream.into_split();
     let bytes = [&message.head, &b"\r\n"[..], &message.body].concat();
     let cut = message.cut;

@@ -10,8 +10,19 @@ use serde_json::{Value, json};
 async fn an_operation_is_submitted_shown_and_removed() {
     let program = Program::start("memory:");
     let submit = [
-        "submit", "reboot", "--json", "--resource", "a", "--resource", "b", "--label", "team=blue",
-        "--input", r#"{"force":true}"#, "--idempotency-key", "once",
+        "submit",
+        "reboot",
+        "--json",
+        "--resource",
+        "a",
+        "--resource",
+        "b",
+        "--label",
+        "team=blue",
+        "--input",
+        r#"{"force":true}"#,
+        "--idempotency-key",
+        "once",
     ];
     let submitted = call(&program, &submit).await.with_status(0).json();
     let id = text(&submitted["id"]);
@@ -29,9 +40,14 @@ async fn an_operation_is_submitted_shown_and_removed() {
         assert!(shown.contains(word), "{word}: {shown}");
     }
     call(&program, &["delete", &id]).await.with_status(1);
-    let cancelled = call(&program, &["cancel", &id, "--json"]).await.with_status(0);
+    let cancelled = call(&program, &["cancel", &id, "--json"])
+        .await
+        .with_status(0);
     assert_eq!(cancelled.json()["status"], json!("cancelled"));
-    let events = call(&program, &["events", &id, "--json"]).await.with_status(0).json();
+    let events = call(&program, &["events", &id, "--json"])
+        .await
+        .with_status(0)
+        .json();
     let events = events["events"].as_array().expect("it is a list");
     let types: Vec<_> = events.iter().map(|event| &event["type"]).collect();
     assert_eq!(types, ["submitted", "ended"], "{events:?}");
@@ -80,14 +96,27 @@ async fn waiting_ends_as_the_operation_does() {
     let program = Program::start("memory:");
     let api = Api::new(&program);
     for (end, results, status) in [
-        ("succeeded", &[("a", "succeeded"), ("b", "succeeded")][..], 0),
+        (
+            "succeeded",
+            &[("a", "succeeded"), ("b", "succeeded")][..],
+            0,
+        ),
         ("failed", &[("a", "failed"), ("b", "failed")], 1),
         ("partial", &[("a", "succeeded"), ("b", "failed")], 3),
         ("cancelled", &[], 4),
         ("expired", &[], 6),
     ] {
         let kind = format!("to-be-{end}");
-        let mut arguments = vec!["submit", &kind, "--resource", "a", "--resource", "b", "--wait", "--json"];
+        let mut arguments = vec![
+            "submit",
+            &kind,
+            "--resource",
+            "a",
+            "--resource",
+            "b",
+            "--wait",
+            "--json",
+        ];
         if end == "expired" {
             arguments.extend(["--deadline", "50ms"]);
         }
@@ -131,20 +160,25 @@ async fn what_goes_wrong_has_its_exit_status() {
         (&["fly"], 2),
     ] {
         let ran = call(&program, arguments).await;
-        assert!(ran.stdout.is_empty() && !ran.stderr.is_empty(), "{arguments:?}: {ran:?}");
+        assert!(
+            ran.stdout.is_empty() && !ran.stderr.is_empty(),
+            "{arguments:?}: {ran:?}"
+        );
         ran.with_status(status);
     }
     let mut stranger = client(&program, &["list"]);
     stranger.env("LONGRUN_TOKEN", "nobody's");
     run(stranger, "").await.with_status(7);
     let mut nobody_there = client(&program, &["list"]);
-    // The port of discard, which nothing serves.
-    nobody_there.env("LONGRUN_SERVER", "http://127.0.0.1:9");
+    let gone = Program::start("memory:");
+    let (url, address) = (gone.url(), gone.address.to_string());
+    gone.kill();
+    nobody_there.env("LONGRUN_SERVER", url);
     let ran = run(nobody_there, "").await.with_status(8);
-    assert!(ran.stderr.contains("127.0.0.1:9"), "{ran:?}");
+    assert!(ran.stderr.contains(&address), "{ran:?}");
 }
 
-/// The API and the command line show the same operation.
+/// The input of an operation need not stand on the command line.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn input_comes_from_a_file_or_from_stdin() {
     let program = Program::start("memory:");
@@ -158,7 +192,9 @@ async fn input_comes_from_a_file_or_from_stdin() {
         ("{\"from\":\"here\"}", "", "here"),
     ] {
         let arguments = ["submit", "input", "--json", "--input", argument];
-        run(client(&program, &arguments), stdin).await.with_status(0);
+        run(client(&program, &arguments), stdin)
+            .await
+            .with_status(0);
         let lease = Api::new(&program).lease("input").await;
         let input: &Value = &lease["operation"]["input"];
         assert_eq!(*input, json!({ "from": expected }));

@@ -20,7 +20,9 @@ async fn keys_of_a_running_server_are_managed() {
         answer.expect("the server answers").status().as_u16()
     };
     assert_eq!(status().await, 200);
-    let list = call(&program, &["keys", "list", "--json"]).await.with_status(0);
+    let list = call(&program, &["keys", "list", "--json"])
+        .await
+        .with_status(0);
     for secret in [&key["secret"], &key["token"]] {
         assert!(!list.stdout.contains(&text(secret)), "{}", list.stdout);
     }
@@ -30,8 +32,12 @@ async fn keys_of_a_running_server_are_managed() {
         call(&program, &["keys", what, &id]).await.with_status(0);
         assert_eq!(status().await, expected, "{what}");
     }
-    call(&program, &["keys", "disable", &id]).await.with_status(6);
-    let list = call(&program, &["keys", "list", "--json"]).await.with_status(0);
+    call(&program, &["keys", "disable", &id])
+        .await
+        .with_status(6);
+    let list = call(&program, &["keys", "list", "--json"])
+        .await
+        .with_status(0);
     assert_eq!(listed(&list.json(), &id), None);
 }
 
@@ -47,8 +53,19 @@ async fn a_pair_is_imported_into_the_store_of_a_stopped_server() {
     let store = store_in(folder.path());
     let mut add = command();
     add.args(["keys", "add", "--json", "--store", &store])
-        .args(["--id", KEY_ID, "--secret-stdin", "--account", "importer", "--project", PROJECT]);
-    let key = run(add, &format!("{KEY_SECRET}\n")).await.with_status(0).json();
+        .args([
+            "--id",
+            KEY_ID,
+            "--secret-stdin",
+            "--account",
+            "importer",
+            "--project",
+            PROJECT,
+        ]);
+    let key = run(add, &format!("{KEY_SECRET}\n"))
+        .await
+        .with_status(0)
+        .json();
     assert_eq!(key["id"], json!(KEY_ID));
     check_sealed(folder.path());
 
@@ -63,7 +80,9 @@ async fn a_pair_is_imported_into_the_store_of_a_stopped_server() {
         ("huawei-elb", text(&operation["job_id"])),
     ] {
         let message = poll(dialect, &host, &id, crate::bad_input::now());
-        let answer = wire::exchange(program.address, &message).await.expect("there is an answer");
+        let answer = wire::exchange(program.address, &message)
+            .await
+            .expect("there is an answer");
         let answered = answer.status == 200 && !answer.body.contains("\"code\":4");
         assert!(answered, "{dialect}: {answer:?}");
     }
@@ -92,7 +111,9 @@ fn check_sealed(folder: &std::path::Path) {
     for entry in std::fs::read_dir(folder).expect("the folder is there") {
         let path = entry.expect("it can be listed").path();
         let bytes = std::fs::read(&path).expect("it can be read");
-        let found = bytes.windows(KEY_SECRET.len()).any(|part| part == KEY_SECRET.as_bytes());
+        let found = bytes
+            .windows(KEY_SECRET.len())
+            .any(|part| part == KEY_SECRET.as_bytes());
         assert!(!found, "{}", path.display());
         if path.extension().is_some_and(|extension| extension == "key") {
             let mode = path.metadata().expect("it is there").permissions().mode();
@@ -100,5 +121,8 @@ fn check_sealed(folder: &std::path::Path) {
         }
         names.push(path);
     }
-    assert!(names.iter().any(|path| path.ends_with("longrun.db.key")), "{names:?}");
+    assert!(
+        names.iter().any(|path| path.ends_with("longrun.db.key")),
+        "{names:?}"
+    );
 }

@@ -7,7 +7,12 @@ use crate::program::{KEY_SECRET, PROJECT, Program, TOKEN, store_in};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-const DIALECTS: [&str; 4] = ["tencent-bm", "tencent-vpc", "alibaba-bpstudio", "huawei-elb"];
+const DIALECTS: [&str; 4] = [
+    "tencent-bm",
+    "tencent-vpc",
+    "alibaba-bpstudio",
+    "huawei-elb",
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_secret_is_logged() {
@@ -19,7 +24,9 @@ async fn nothing_secret_is_logged() {
     secrets.extend([text(&key["secret"]), text(&key["token"])]);
     let imported = ["keys", "add", "--id", "IMPORTED", "--secret-stdin"];
     let secret = "SecretThatIsImported00000000000001";
-    run(client(&program, &imported), secret).await.with_status(0);
+    run(client(&program, &imported), secret)
+        .await
+        .with_status(0);
     secrets.push(secret.to_owned());
     let operation = api.submit("secrets", &["a"]).await;
     for dialect in DIALECTS {
@@ -29,13 +36,18 @@ async fn nothing_secret_is_logged() {
     secrets.push("TokenThatIsNobodys0000000000000001".to_owned());
     let refused = stranger.send(Method::GET, "/api/v1/operations", None).await;
     assert_eq!(refused.expect("the server answers").status(), 401);
-    call(&program, &["keys", "disable", &text(&key["id"])]).await.with_status(0);
+    call(&program, &["keys", "disable", &text(&key["id"])])
+        .await
+        .with_status(0);
     let disabled = api.with_token(&text(&key["token"]));
     let refused = disabled.send(Method::GET, "/api/v1/operations", None).await;
     assert_eq!(refused.expect("the server answers").status(), 401);
 
     let log = program.log();
-    assert!(log.contains("refused"), "nothing was logged that matters: {log}");
+    assert!(
+        log.contains("refused"),
+        "nothing was logged that matters: {log}"
+    );
     for secret in secrets {
         assert!(!log.contains(&secret), "{secret} stands in the log:\n{log}");
     }
@@ -62,7 +74,9 @@ async fn ask(program: &Program, dialect: &str, operation: &Value) -> Vec<String>
     for message in messages {
         let head = String::from_utf8(message.head.clone()).expect("this head is text");
         let (_, signature) = head.split_once("Signature=").expect("it is signed");
-        let end = signature.find([' ', '&', '\r', ',']).unwrap_or(signature.len());
+        let end = signature
+            .find([' ', '&', '\r', ','])
+            .unwrap_or(signature.len());
         signatures.push(signature[..end].to_owned());
         let answer = wire::exchange(program.address, &message).await;
         assert!(answer.is_some(), "{dialect}");

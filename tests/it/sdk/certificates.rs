@@ -1,7 +1,7 @@
 //! An authority of our own, and a certificate from it for every name that an SDK may call the server by.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
 };
 use std::path::{Path, PathBuf};
 
@@ -52,6 +52,10 @@ impl Certificates {
 
 fn authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut authority = CertificateParams::default();
+    // With the name that rcgen gives to all, the server's certificate would seem to be its own authority.
+    authority
+        .distinguished_name
+        .push(DnType::CommonName, "authority of the tests");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     // OpenSSL's strict checks, which Python 3.13 and later switch on, want an authority to say what its key is for.
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];

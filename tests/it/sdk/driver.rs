@@ -20,7 +20,12 @@ pub(super) struct Sdk {
 
 impl Sdk {
     /// Starts the driver. What a poll does not say is taken from what is given here.
-    pub(super) fn start(python: &OsStr, http: SocketAddr, https: SocketAddr, authority: &Path) -> Self {
+    pub(super) fn start(
+        python: &OsStr,
+        http: SocketAddr,
+        https: SocketAddr,
+        authority: &Path,
+    ) -> Self {
         let home = tempfile::tempdir().expect("there is room for a folder");
         let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk/poll.py");
         let mut child = Command::new(python)

@@ -68,7 +68,7 @@ impl Place {
 
 impl Stage {
     /// Starts the servers and the SDKs.
-    pub(super) async fn set_up(python: &OsStr) -> Self {
+    pub(super) fn set_up(python: &OsStr) -> Self {
         let folder = tempfile::tempdir().expect("there is room for a folder");
         let certificates = Certificates::make(folder.path());
         let settings = folder.path().join("longrun.toml");
@@ -98,10 +98,9 @@ impl Stage {
     pub(super) fn side(&self, client: Client) -> &Side {
         match client {
             Client::TencentBm | Client::TencentVpc => &self.secure,
-            Client::BpStudioV3
-            | Client::BpStudioV1
-            | Client::HuaweiEcs
-            | Client::KeystoneToken => &self.plain,
+            Client::BpStudioV3 | Client::BpStudioV1 | Client::HuaweiEcs | Client::KeystoneToken => {
+                &self.plain
+            }
         }
     }
 }
@@ -137,7 +136,15 @@ impl Side {
 /// there a key makes keys of its own account and projects only.
 fn add_key(store: &str, account: &str, projects: &[&str]) -> Value {
     let mut add = command();
-    add.args(["keys", "add", "--json", "--store", store, "--account", account]);
+    add.args([
+        "keys",
+        "add",
+        "--json",
+        "--store",
+        store,
+        "--account",
+        account,
+    ]);
     for project in projects {
         add.args(["--project", project]);
     }
