@@ -63,20 +63,15 @@ pub(crate) fn submission(kind: &str) -> Value {
 
 /// A call of the native API, as the bytes of its request.
 pub(crate) fn native(address: SocketAddr, method: &str, path: &str, body: &Value) -> Vec<u8> {
-    let body = if body.is_null() {
-        String::new()
-    } else {
-        body.to_string()
-    };
-    let mut request =
+    let head =
         format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {TOKEN}\r\n");
-    if !body.is_empty() {
-        request += &format!(
-            "content-type: application/json\r\ncontent-length: {}\r\n",
-            body.len()
-        );
+    if body.is_null() {
+        return (head + "\r\n").into_bytes();
     }
-    (request + "\r\n" + &body).into_bytes()
+    let body = body.to_string();
+    let length = body.len();
+    format!("{head}content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")
+        .into_bytes()
 }
 
 /// Makes a call of the native API and reads the answer.
@@ -153,25 +148,20 @@ fn bytes(request: &http::Request<Vec<u8>>) -> Vec<u8> {
         .uri()
         .path_and_query()
         .map_or("/", |target| target.as_str());
+    let host = request.uri().authority().map_or("", |it| it.as_str());
+    let length = request.body().len().to_string();
     let mut head = format!("{} {target} HTTP/1.1\r\n", request.method());
-    if !request.headers().contains_key("host") {
-        head += &format!(
-            "host: {}\r\n",
-            request
-                .uri()
-                .authority()
-                .map_or("", |authority| authority.as_str())
-        );
+    let mut line = |name: &str, value: &str| head.extend([name, ": ", value, "\r\n"]);
+    for (name, value) in request.headers() {
+        if name != "content-length" {
+            line(name.as_str(), &String::from_utf8_lossy(value.as_bytes()));
+        }
     }
-    for (name, value) in request
-        .headers()
-        .iter()
-        .filter(|(name, _)| *name != "content-length")
-    {
-        head += &format!("{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()));
+    if !request.headers().contains_key("host") {
+        line("host", host);
     }
     if !request.body().is_empty() {
-        head += &format!("content-length: {}\r\n", request.body().len());
+        line("content-length", &length);
     }
     [head.as_bytes(), b"\r\n", request.body()].concat()
 }

@@ -42,6 +42,7 @@ pub struct Engine {
     shared: Arc<Shared>,
     committer: Mutex<Option<JoinHandle<()>>>,
     ticker: AbortHandle,
+    runtime: Handle,
 }
 
 /// What a command did.
@@ -102,6 +103,7 @@ impl Engine {
             shared,
             committer: Mutex::new(Some(committer)),
             ticker,
+            runtime: Handle::current(),
         }
     }
 
@@ -119,6 +121,12 @@ impl Engine {
             committer
                 .join()
                 .expect("the thread that commits does not panic");
+            if let Err(error) = self.runtime.block_on(self.shared.store.rest()) {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the store is whole, but not at rest"
+                );
+            }
         }
     }
 

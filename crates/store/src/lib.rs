@@ -33,7 +33,7 @@ pub use query::{Due, Filter, HistoryEntry, Page};
 pub use sqlite::SqliteStore;
 pub use write::{LeaseWish, Refused, Submitted, Write, Written};
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt, ready};
 use longrun_model::{Operation, OperationKey, Timestamp};
 
 /// What a commit leads to: for each write, in order, what it did or why it did nothing.
@@ -70,6 +70,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// All access keys.
     fn access_keys(&self) -> BoxFuture<'_, Result<Vec<AccessKey>, StoreError>>;
+
+    /// Puts everything in its place for a rest, as nobody will ask for a while. Nothing depends on it.
+    fn rest(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        ready(Ok(())).boxed()
+    }
 
     /// The secret that textual ids are made with. The first caller's proposal stays for the life of the store.
     fn id_secret(&self, proposal: [u8; 16]) -> BoxFuture<'_, Result<[u8; 16], StoreError>>;

@@ -81,6 +81,10 @@ impl Store for SqliteStore {
         async move { self.writer.lock().commit(writes, now) }.boxed()
     }
 
+    fn rest(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move { self.writer.lock().empty_log() }.boxed()
+    }
+
     fn get(&self, key: OperationKey) -> BoxFuture<'_, Result<Option<Operation>, StoreError>> {
         async move {
             // Finding a row takes a few microseconds, which is less than handing it to another thread.

@@ -59,6 +59,13 @@ impl Writer {
         Ok(results)
     }
 
+    /// Moves the log into the file, so that the file alone is the whole store, once reads that run have ended.
+    pub(super) fn empty_log(&mut self) -> Result<(), StoreError> {
+        self.connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .doing("move the log into the file")
+    }
+
     /// The secret of the store, which is `proposal` if it has none yet.
     pub(super) fn id_secret(&mut self, proposal: [u8; 16]) -> Result<[u8; 16], StoreError> {
         self.connection

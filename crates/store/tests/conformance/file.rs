@@ -142,3 +142,23 @@ fn a_failed_commit_is_undone() {
 fn alter(path: &Path, sql: &str) {
     Connection::open(path).unwrap().execute_batch(sql).unwrap();
 }
+
+#[test]
+fn at_rest_the_file_alone_is_the_whole_store() {
+    let (_folder, path) = folder();
+    let store = SqliteStore::open(&path).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let log_bytes = || {
+        std::fs::metadata(path.with_extension("db-wal"))
+            .unwrap()
+            .len()
+    };
+    let writes = vec![Write::Submit(operation(1))];
+    let now = Timestamp::from_millis(START);
+    runtime.block_on(store.commit(writes, now)).unwrap();
+    assert!(log_bytes() > 0);
+    runtime.block_on(store.rest()).unwrap();
+    assert_eq!(log_bytes(), 0);
+}
