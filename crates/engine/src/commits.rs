@@ -117,6 +117,10 @@ pub(crate) fn run(shared: &Arc<Shared>, runtime: &Handle) {
             }
         }
     }
+    if let Err(error) = runtime.block_on(shared.store.rest()) {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(error, "the store is whole, but not at rest");
+    }
 }
 
 /// Closes the line when the thread that serves it ends, however it ends: nobody shall wait for an answer in vain.

@@ -42,7 +42,6 @@ pub struct Engine {
     shared: Arc<Shared>,
     committer: Mutex<Option<JoinHandle<()>>>,
     ticker: AbortHandle,
-    runtime: Handle,
 }
 
 /// What a command did.
@@ -103,7 +102,6 @@ impl Engine {
             shared,
             committer: Mutex::new(Some(committer)),
             ticker,
-            runtime: Handle::current(),
         }
     }
 
@@ -121,12 +119,6 @@ impl Engine {
             committer
                 .join()
                 .expect("the thread that commits does not panic");
-            if let Err(error) = self.runtime.block_on(self.shared.store.rest()) {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the store is whole, but not at rest"
-                );
-            }
         }
     }
 
