@@ -1,0 +1,118 @@
+//! What must hold after every step, whatever happens.
+
+use crate::ledger::{Known, Ledger};
+use longrun_model::{Operation, OperationKey, Resource, ResourceStatus, Tally};
+use longrun_store::{HistoryEntry, StoreError};
+
+/// An invariant that did not hold.
+#[derive(Debug, thiserror::Error)]
+pub enum Violation {
+    /// What had been acknowledged is not there.
+    #[error("operation {0} was acknowledged and is gone")]
+    Lost(OperationKey),
+    /// A result that had been acknowledged is not there, or is another one.
+    #[error("operation {0}: the result of `{1}` was acknowledged and is not there")]
+    LostResult(OperationKey, String),
+    /// An operation that had ended has changed.
+    #[error("operation {0} had ended and has changed")]
+    EndedChanged(OperationKey),
+    /// The version went back, or stayed while something changed.
+    #[error("operation {0}: the version did not grow")]
+    Version(OperationKey),
+    /// The fence went back.
+    #[error("operation {0}: the fence went back")]
+    Fence(OperationKey),
+    /// Two workers hold one fence.
+    #[error("operation {0}: fence {1} was handed out twice")]
+    FenceTwice(OperationKey, u64),
+    /// A worker that had been succeeded was heard.
+    #[error("operation {0}: a report with fence {1} was taken after fence {2} was given")]
+    StaleTaken(OperationKey, u64, u64),
+    /// The tally disagrees with a recount.
+    #[error("operation {0}: the tally is {1:?}, a recount gives {2:?}")]
+    Tally(OperationKey, Tally, Tally),
+    /// The state disagrees with the resources.
+    #[error("operation {0} has ended and has open resources, or the other way round")]
+    Ending(OperationKey),
+    /// The history has a gap, or goes on after the end.
+    #[error("operation {0}: the history is not numbered from 1 to its version")]
+    History(OperationKey),
+    /// After the chaos, something did not end.
+    #[error("operation {0} does not end")]
+    Stuck(OperationKey),
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+}
+
+/// Holds `operation`, as it is read now, against what is known of it.
+pub(crate) fn check(known: &Known, operation: &Operation) -> Result<(), Violation> {
+    let key = operation.key;
+    if operation.removed {
+        return if known.may_be_removed {
+            Ok(())
+        } else {
+            Err(Violation::Lost(key))
+        };
+    }
+    check_tally(operation)?;
+    if operation.fence < known.fence {
+        return Err(Violation::Fence(key));
+    }
+    for (id, status) in &known.results {
+        let found = operation.resources.iter().find(|one| one.id.as_str() == id);
+        if found.is_none_or(|one| one.status != *status) {
+            return Err(Violation::LostResult(key, id.clone()));
+        }
+    }
+    let Some(last) = &known.last else {
+        return Ok(());
+    };
+    if last.phase.is_ended() && last != operation {
+        return Err(Violation::EndedChanged(key));
+    }
+    let changed = last.phase != operation.phase || last.tally != operation.tally;
+    if operation.version < last.version || (changed && operation.version == last.version) {
+        return Err(Violation::Version(key));
+    }
+    Ok(())
+}
+
+fn check_tally(operation: &Operation) -> Result<(), Violation> {
+    let count = |status| {
+        let same = |one: &&Resource| one.status == status;
+        u32::try_from(operation.resources.iter().filter(same).count()).unwrap_or(u32::MAX)
+    };
+    let recount = Tally {
+        total: operation.resources.total(),
+        succeeded: count(ResourceStatus::Succeeded),
+        failed: count(ResourceStatus::Failed),
+        cancelled: count(ResourceStatus::Cancelled),
+    };
+    if recount != operation.tally {
+        return Err(Violation::Tally(operation.key, operation.tally, recount));
+    }
+    if recount.total > 0 && operation.phase.is_ended() != (recount.unfinished() == 0) {
+        return Err(Violation::Ending(operation.key));
+    }
+    Ok(())
+}
+
+/// The history is numbered without a gap, up to the version.
+pub(crate) fn check_history(
+    operation: &Operation,
+    history: &[HistoryEntry],
+) -> Result<(), Violation> {
+    let numbers = history.iter().map(|entry| entry.number);
+    if operation.removed || numbers.eq(1..=operation.version) {
+        Ok(())
+    } else {
+        Err(Violation::History(operation.key))
+    }
+}
+
+/// Everything that is known has ended.
+pub(crate) fn check_ended(ledger: &Ledger) -> Result<(), Violation> {
+    let open = ledger.operations.iter().find(|(_, known)| !known.is_over());
+    open.map_or(Ok(()), |(key, _)| Err(Violation::Stuck(*key)))
+}
