@@ -1,13 +1,13 @@
-//! The load: connections that each send one request after the other, as fast as they are answered.
+//! The load: connections that each send one request after the other, as fast as they are answered, or at fixed times.
 
-use anyhow::{Context, bail, ensure};
+use crate::wire::Wire;
+use anyhow::ensure;
+use hdrhistogram::Histogram;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 
 /// The requests that a load sends. When they are used up, it begins again.
 #[derive(Clone)]
@@ -34,125 +34,127 @@ impl Requests {
     }
 }
 
-/// What a load has measured.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rate {
-    /// Answers per second.
-    pub(crate) per_second: f64,
+/// A runtime with one thread: the load shall take no more of the machine than it must.
+pub(crate) fn runtime() -> anyhow::Result<Runtime> {
+    Ok(Builder::new_current_thread().enable_all().build()?)
 }
 
-/// Loads `address` for `seconds` over `connections` connections.
-pub(crate) fn run(
+/// Answers per second, when `connections` send for `seconds` as fast as they are answered.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark is about the time that passes"
+)]
+pub(crate) fn closed(
     address: SocketAddr,
     requests: &Requests,
     connections: usize,
     seconds: f64,
-) -> anyhow::Result<Rate> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(load(address, requests, connections, seconds))
+) -> anyhow::Result<f64> {
+    runtime()?.block_on(async {
+        let stop = Arc::new(AtomicBool::new(false));
+        let wires = connect(address, connections).await?;
+        let began = Instant::now();
+        let sending: Vec<_> = wires
+            .into_iter()
+            .map(|wire| tokio::spawn(send(wire, requests.clone(), Arc::clone(&stop))))
+            .collect();
+        tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+        stop.store(true, Relaxed);
+        let mut answers = 0_u32;
+        for sent in sending {
+            answers += sent.await??;
+        }
+        Ok(f64::from(answers) / began.elapsed().as_secs_f64())
+    })
 }
 
-#[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
-async fn load(
+/// The times to the answers in microseconds, when requests are sent at fixed times, `rate` a second, whether or not the
+/// earlier ones were answered: what waits for a connection to be free waits, and its time counts from when it was due.
+pub(crate) fn open(
     address: SocketAddr,
     requests: &Requests,
     connections: usize,
+    rate: f64,
     seconds: f64,
-) -> anyhow::Result<Rate> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let mut streams = Vec::with_capacity(connections);
+) -> anyhow::Result<Histogram<u64>> {
+    runtime()?.block_on(async {
+        let pause = Duration::from_secs_f64(f64::from(u32::try_from(connections)?) / rate);
+        let mut sending = Vec::with_capacity(connections);
+        for (place, wire) in (0_u32..).zip(connect(address, connections).await?) {
+            let first = pause * place / u32::try_from(connections)?;
+            sending.push(tokio::spawn(send_at(
+                wire,
+                requests.clone(),
+                first,
+                pause,
+                seconds,
+            )));
+        }
+        let mut all = histogram();
+        for sent in sending {
+            all.add(sent.await??)?;
+        }
+        Ok(all)
+    })
+}
+
+/// A histogram of microseconds.
+pub(crate) fn histogram() -> Histogram<u64> {
+    Histogram::new(3).expect("three digits are few enough")
+}
+
+/// These many connections.
+pub(crate) async fn connect(address: SocketAddr, connections: usize) -> anyhow::Result<Vec<Wire>> {
+    let mut wires = Vec::with_capacity(connections);
     for _ in 0..connections {
-        let stream = TcpStream::connect(address)
-            .await
-            .context("could not connect")?;
-        stream.set_nodelay(true)?;
-        streams.push(stream);
+        wires.push(Wire::connect(address).await?);
     }
-    let began = Instant::now();
-    let sending: Vec<_> = streams
-        .into_iter()
-        .map(|stream| tokio::spawn(send(stream, requests.clone(), Arc::clone(&stop))))
-        .collect();
-    tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
-    stop.store(true, Relaxed);
-    let mut answers = 0_u64;
-    for sent in sending {
-        answers += sent.await??;
-    }
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "no benchmark sends 2^52 requests"
-    )]
-    let per_second = answers as f64 / began.elapsed().as_secs_f64();
-    Ok(Rate { per_second })
+    Ok(wires)
 }
 
 /// Sends until it is stopped, and counts the answers.
-async fn send(
-    mut stream: TcpStream,
-    requests: Requests,
-    stop: Arc<AtomicBool>,
-) -> anyhow::Result<u64> {
-    let mut buffer = vec![0; 16 * 1024];
+async fn send(mut wire: Wire, requests: Requests, stop: Arc<AtomicBool>) -> anyhow::Result<u32> {
     let mut answers = 0;
     while !stop.load(Relaxed) {
-        stream.write_all(requests.next()).await?;
-        let length = receive(&mut stream, &mut buffer).await?;
+        let body = wire.ask(requests.next()).await?;
         if answers % 256 == 0 {
-            check(&buffer[..length], &requests.expect)?;
+            check(body, &requests.expect)?;
         }
-        ensure!(
-            matches!(buffer.get(9), Some(b'2')),
-            "refused: {}",
-            String::from_utf8_lossy(&buffer[..length])
-        );
         answers += 1;
     }
     Ok(answers)
 }
 
-fn check(answer: &[u8], expect: &str) -> anyhow::Result<()> {
-    let text = String::from_utf8_lossy(answer);
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark is about the time that passes"
+)]
+async fn send_at(
+    mut wire: Wire,
+    requests: Requests,
+    first: Duration,
+    pause: Duration,
+    seconds: f64,
+) -> anyhow::Result<Histogram<u64>> {
+    let began = Instant::now();
+    let mut due = first;
+    let mut times = histogram();
+    while due.as_secs_f64() < seconds {
+        tokio::time::sleep_until((began + due).into()).await;
+        check(wire.ask(requests.next()).await?, &requests.expect)?;
+        times.record(u64::try_from(
+            began.elapsed().saturating_sub(due).as_micros(),
+        )?)?;
+        due += pause;
+    }
+    Ok(times)
+}
+
+fn check(body: &[u8], expect: &str) -> anyhow::Result<()> {
+    let text = String::from_utf8_lossy(body);
     ensure!(
         text.contains(expect),
         "the answer does not contain `{expect}`: {text}"
     );
     Ok(())
-}
-
-/// Reads one answer whole: its length in the buffer.
-async fn receive(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<usize> {
-    let mut filled = 0;
-    let mut wanted = usize::MAX;
-    while filled < wanted {
-        if filled == buffer.len() {
-            buffer.resize(filled * 2, 0);
-        }
-        let read = stream.read(&mut buffer[filled..]).await?;
-        if read == 0 {
-            bail!(
-                "the server closed the connection: {}",
-                String::from_utf8_lossy(&buffer[..filled])
-            );
-        }
-        filled += read;
-        if wanted == usize::MAX
-            && let Some(length) = whole_length(&buffer[..filled])
-        {
-            wanted = length;
-        }
-    }
-    Ok(filled)
-}
-
-/// The length of head and body, once the head is there.
-fn whole_length(answer: &[u8]) -> Option<usize> {
-    let head = answer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-    let text = std::str::from_utf8(&answer[..head]).ok()?;
-    let length = text.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length")
-            .then(|| value.trim().parse::<usize>().ok())?
-    });
-    Some(head + length.unwrap_or(0))
 }

@@ -2,10 +2,13 @@
 //! the same run, under the same load. A figure alone says little on a machine that others share; the ratio says much.
 
 mod bare;
+mod extras;
+mod flow;
 mod load;
 mod process;
 mod scenarios;
 mod setup;
+mod wire;
 
 use clap::{Parser, Subcommand};
 use std::net::SocketAddr;

@@ -1,5 +1,6 @@
 //! What is measured, and how it is told.
 
+use crate::extras;
 use crate::load::{self, Requests};
 use crate::process::Served;
 use crate::setup;
@@ -16,6 +17,15 @@ pub(crate) struct Plan {
     pub(crate) rounds: usize,
     pub(crate) connections: usize,
     pub(crate) only: Option<String>,
+}
+
+impl Plan {
+    /// Whether the scenario with this name is to be run.
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        self.only
+            .as_ref()
+            .is_none_or(|only| name.contains(only.as_str()))
+    }
 }
 
 /// One thing to measure: a load on longrun beside a load on the bare server.
@@ -53,10 +63,10 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
     for scenario in scenarios(plan, longrun.address, &operation)? {
         measure(plan, longrun.address, &scenario)?;
     }
-    Ok(())
+    extras::run(plan)
 }
 
-fn start_longrun(plan: &Plan, store: &str) -> anyhow::Result<Served> {
+pub(crate) fn start_longrun(plan: &Plan, store: &str) -> anyhow::Result<Served> {
     let key = format!("{}:{}", setup::KEY_ID, setup::KEY_SECRET);
     let arguments = |address: SocketAddr| {
         [
@@ -100,11 +110,7 @@ fn report_idle(plan: &Plan, longrun: &Served) -> anyhow::Result<()> {
 }
 
 fn scenarios(plan: &Plan, address: SocketAddr, operation: &Value) -> anyhow::Result<Vec<Scenario>> {
-    let wanted = |name: &str| {
-        plan.only
-            .as_ref()
-            .is_none_or(|only| name.contains(only.as_str()))
-    };
+    let wanted = |name: &str| plan.wants(name);
     let mut scenarios = Vec::new();
     for (name, dialect, polls, expect, least) in [
         ("poll tencent-bm", "tencent-bm", POLLS, r#""status":1"#, 0.5),
@@ -203,27 +209,37 @@ fn measure(plan: &Plan, address: SocketAddr, scenario: &Scenario) -> anyhow::Res
     };
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     // One round to warm both up.
-    load::run(
+    load::closed(
         address,
         &scenario.requests,
         plan.connections,
         plan.seconds / 4.0,
     )?;
-    load::run(
+    load::closed(
         bare.address,
         &bare_requests,
         plan.connections,
         plan.seconds / 4.0,
     )?;
     for _ in 0..plan.rounds {
-        theirs.push(
-            load::run(bare.address, &bare_requests, plan.connections, plan.seconds)?.per_second,
-        );
-        ours.push(
-            load::run(address, &scenario.requests, plan.connections, plan.seconds)?.per_second,
-        );
+        theirs.push(load::closed(
+            bare.address,
+            &bare_requests,
+            plan.connections,
+            plan.seconds,
+        )?);
+        ours.push(load::closed(
+            address,
+            &scenario.requests,
+            plan.connections,
+            plan.seconds,
+        )?);
     }
-    let (ours, theirs) = (median(ours), median(theirs));
+    tell_both(scenario, median(ours), median(theirs));
+    Ok(())
+}
+
+fn tell_both(scenario: &Scenario, ours: f64, theirs: f64) {
     let ratio = ours / theirs;
     println_table(
         scenario.name,
@@ -243,7 +259,6 @@ fn measure(plan: &Plan, address: SocketAddr, scenario: &Scenario) -> anyhow::Res
     tell_json(
         &json!({ "scenario": scenario.name, "longrun": ours, "bare": theirs, "ratio": ratio }),
     );
-    Ok(())
 }
 
 fn post(address: SocketAddr, body: &str) -> Vec<u8> {
@@ -267,7 +282,7 @@ fn println_table(name: &str, ours: &str, bare: &str, ratio: &str, least: &str) {
     clippy::print_stdout,
     reason = "the figures are what this program is for"
 )]
-fn tell(line: &str) {
+pub(crate) fn tell(line: &str) {
     println!("{line}");
 }
 
@@ -276,6 +291,6 @@ fn tell(line: &str) {
     clippy::print_stderr,
     reason = "the figures are what this program is for"
 )]
-fn tell_json(figures: &Value) {
+pub(crate) fn tell_json(figures: &Value) {
     eprintln!("{figures}");
 }

@@ -15,7 +15,7 @@ pub(crate) const TOKEN: &str = "TokenOfTheBenchmarks00000000000000001";
 pub(crate) const PROJECT: &str = "0123456789abcdef0123456789abcdef";
 
 /// The resources of every operation here.
-const RESOURCES: [&str; 4] = [
+pub(crate) const RESOURCES: [&str; 4] = [
     "cpm-3dw23401",
     "cpm-3dw23402",
     "cpm-3dw23403",
@@ -63,15 +63,40 @@ pub(crate) fn submission(kind: &str) -> Value {
 
 /// A call of the native API, as the bytes of its request.
 pub(crate) fn native(address: SocketAddr, method: &str, path: &str, body: &Value) -> Vec<u8> {
+    let text = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    native_text(address, method, path, &text)
+}
+
+/// The same with a body that is written already; none if it is empty.
+pub(crate) fn native_text(address: SocketAddr, method: &str, path: &str, body: &str) -> Vec<u8> {
     let head =
         format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {TOKEN}\r\n");
-    if body.is_null() {
+    if body.is_empty() {
         return (head + "\r\n").into_bytes();
     }
-    let body = body.to_string();
     let length = body.len();
     format!("{head}content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")
         .into_bytes()
+}
+
+/// The same request with one more header.
+pub(crate) fn with_header(request: Vec<u8>, header: &str) -> Vec<u8> {
+    let text = String::from_utf8(request).expect("requests are written as text");
+    text.replacen("\r\n", &format!("\r\n{header}\r\n"), 1)
+        .into_bytes()
+}
+
+/// A counter of the server's own.
+pub(crate) fn figure(address: SocketAddr, name: &str) -> anyhow::Result<f64> {
+    let text = exchange(address, &native_text(address, "GET", "/metrics", ""))?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    Ok(line.context("the server counts that")?.trim().parse()?)
 }
 
 /// Makes a call of the native API and reads the answer.

@@ -16,7 +16,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Bytes of a request that are remembered.
-const REMEMBERED_BYTES: usize = 2_048;
+const REMEMBERED_BYTES: usize = 1_024;
 
 /// A connection whose bare refusals are put into the caller's words.
 pub(crate) struct Refusing<S> {
@@ -32,11 +32,10 @@ pub(crate) struct Refusing<S> {
 
 impl<S> Refusing<S> {
     pub(crate) fn new(stream: S, edge: Arc<Edge>) -> Self {
-        let beginning = Vec::with_capacity(REMEMBERED_BYTES);
         Self {
             stream,
             edge,
-            beginning,
+            beginning: Vec::new(),
             between: true,
             instead: Bytes::new(),
         }
