@@ -2,7 +2,8 @@
 //! command line, and with a hand on the plug.
 //!
 //! The program is the one that `LONGRUN_BIN` names, or else the one that cargo has built beside this test. The SDKs run
-//! in the Python that `LONGRUN_TEST_PYTHON` names; without it their tests say that they are skipped.
+//! in the Python that `LONGRUN_TEST_PYTHON` names; without it their tests say that they are skipped, as do those of servers
+//! that share a database without the PostgreSQL server that `LONGRUN_TEST_POSTGRES` names.
 
 mod api;
 mod bad_input;
@@ -10,4 +11,5 @@ mod cli;
 mod crash;
 mod program;
 mod sdk;
+mod wait;
 mod waiting;

@@ -1,7 +1,8 @@
 //! What can be typed. The arguments of each command stand beside the command.
 
-use crate::commands::{keys, list, one, serve, submit, work};
+use crate::commands::{keys, list, one, serve, shell, submit, work};
 use crate::demo;
+use crate::wait;
 
 /// The command line.
 #[derive(Debug, clap::Parser)]
@@ -26,8 +27,10 @@ pub(crate) enum Command {
     Serve(serve::Args),
     /// Submits an operation
     Submit(submit::Args),
-    /// Shows an operation and its resources
-    Get(one::Args),
+    /// Shows an operation or a cloud's task, and its resources
+    Get(wait::GetArgs),
+    /// Waits for operations and clouds' tasks, in any mix, and tells by the exit status how they ended
+    Wait(wait::Args),
     /// Lists operations, newest first
     List(list::Args),
     /// Asks for an operation to be cancelled
@@ -40,6 +43,10 @@ pub(crate) enum Command {
     Keys(keys::Args),
     /// Carries out operations: runs a command once per resource
     Worker(work::Args),
+    /// Prints a script that makes a shell complete the arguments
+    Completions(shell::Args),
+    /// Prints the manual page
+    Man,
     /// Prints the SHA-256 of a file: what the worker of the demonstration runs
     #[command(hide = true)]
     Digest(demo::DigestArgs),
@@ -104,7 +111,21 @@ mod tests {
             ("worker -- echo", false),
             ("worker --kind a --concurrency 0 -- echo", false),
             ("digest --pace-ms 5 -- -x", true),
-            ("wait op-1", false),
+            (
+                "get tencent-bm:1 --endpoint http://h --region r --profile p -v",
+                true,
+            ),
+            ("get tencent-bm:x", false),
+            ("wait op-1", true),
+            ("wait op-1 huawei-elb:1 --any --timeout 5m --json", true),
+            ("wait op-1 --all --project p --resource-group g", true),
+            ("wait op-1 --any --all", false),
+            ("wait op-1 --timeout 5", false),
+            ("wait nocloud:1", false),
+            ("wait", false),
+            ("completions bash", true),
+            ("completions", false),
+            ("man", true),
         ] {
             let parsed = Cli::try_parse_from(["longrun"].into_iter().chain(line.split(' ')));
             assert_eq!(parsed.is_ok(), good, "{line}: {parsed:?}");

@@ -17,12 +17,16 @@ pub(crate) enum Outcome {
     Partial,
     /// What was waited for was cancelled.
     Cancelled,
+    /// What was waited for did not end in time.
+    TimedOut,
     /// There is no such operation or key, or no longer.
     Unknown,
     /// It is not allowed.
     Forbidden,
     /// The server cannot be reached.
     Unreachable,
+    /// Somebody did not want to wait any longer.
+    Interrupted,
 }
 
 /// The exit status that tells a script how it went.
@@ -33,9 +37,12 @@ pub(crate) const fn status(outcome: Outcome) -> u8 {
         Outcome::Usage => 2,
         Outcome::Partial => 3,
         Outcome::Cancelled => 4,
+        Outcome::TimedOut => 5,
         Outcome::Unknown => 6,
         Outcome::Forbidden => 7,
         Outcome::Unreachable => 8,
+        // As shells say it of whatever ends by Ctrl-C.
+        Outcome::Interrupted => 130,
     }
 }
 
@@ -45,6 +52,28 @@ pub(crate) const fn status(outcome: Outcome) -> u8 {
 pub(crate) struct UsageError(pub(crate) String);
 
 impl Outcome {
+    /// From the best to the worst. Worse is what needs more to be done about it: nothing, look at the rest, begin
+    /// again, wait longer, try later, look for the task, look for the right to ask, repair what failed.
+    const BEST_TO_WORST: [Self; 10] = [
+        Self::Succeeded,
+        Self::Partial,
+        Self::Cancelled,
+        Self::TimedOut,
+        Self::Unreachable,
+        Self::Unknown,
+        Self::Forbidden,
+        Self::Failed,
+        Self::Usage,
+        Self::Interrupted,
+    ];
+
+    /// The worst of several; nothing at all is a success.
+    pub(crate) fn worst(outcomes: impl IntoIterator<Item = Self>) -> Self {
+        let badness = |outcome: &Self| Self::BEST_TO_WORST.iter().position(|it| it == outcome);
+        let worst = outcomes.into_iter().max_by_key(badness);
+        worst.unwrap_or(Self::Succeeded)
+    }
+
     /// What it means for the one who waited that the operation ended like this.
     pub(crate) const fn of_end(phase: Phase) -> Self {
         match phase {
@@ -106,6 +135,30 @@ mod tests {
             (Phase::Expired, 6),
         ] {
             assert_eq!(status(Outcome::of_end(phase)), expected, "{phase:?}");
+        }
+    }
+
+    #[test]
+    fn the_worst_of_several_is_told() {
+        use Outcome::{
+            Cancelled, Failed, Forbidden, Partial, Succeeded, TimedOut, Unknown, Unreachable,
+        };
+        for (outcomes, expected) in [
+            (&[][..], 0),
+            (&[Succeeded, Succeeded], 0),
+            (&[Succeeded, Partial], 3),
+            (&[Cancelled, Partial], 4),
+            (&[TimedOut, Cancelled], 5),
+            (&[Unreachable, TimedOut], 8),
+            (&[Unknown, Unreachable], 6),
+            (&[Unknown, Forbidden], 7),
+            (&[Failed, Forbidden, Succeeded], 1),
+        ] {
+            let worst = Outcome::worst(outcomes.iter().copied());
+            assert_eq!(status(worst), expected, "{outcomes:?}");
+        }
+        for outcome in Outcome::BEST_TO_WORST {
+            assert_eq!(Outcome::worst([Succeeded, outcome]), outcome);
         }
     }
 

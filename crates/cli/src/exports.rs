@@ -44,7 +44,7 @@ pub(crate) fn lines(server: &str, key: &NewKey) -> Vec<String> {
 }
 
 /// The value as a shell takes it for one word.
-fn quoted(value: &str) -> String {
+pub(crate) fn quoted(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/@%+=,".contains(&byte);
     if !value.is_empty() && value.bytes().all(plain) {
         value.to_owned()

@@ -8,6 +8,7 @@ mod args;
 mod backoff;
 mod client;
 mod commands;
+mod credentials;
 mod demo;
 mod exit;
 mod exports;
@@ -17,6 +18,7 @@ mod settings;
 mod signals;
 mod span;
 mod table;
+mod wait;
 mod worker;
 
 use args::{Cli, Command};

@@ -268,7 +268,8 @@ impl Client {
     }
 }
 
-fn is_here(url: &reqwest::Url) -> bool {
+/// Whether the address is one of this machine.
+pub(crate) fn is_here(url: &reqwest::Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }

@@ -7,6 +7,7 @@ mod keys_local;
 pub(crate) mod list;
 pub(crate) mod one;
 pub(crate) mod serve;
+pub(crate) mod shell;
 mod show;
 pub(crate) mod submit;
 pub(crate) mod work;
@@ -14,6 +15,7 @@ pub(crate) mod work;
 use crate::args::Command;
 use crate::demo;
 use crate::exit::Outcome;
+use crate::wait;
 
 /// Runs a command.
 pub(crate) async fn run(command: Command) -> anyhow::Result<Outcome> {
@@ -21,13 +23,16 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Demo(args) => demo::run(args).await?,
         Command::Serve(args) => return serve::run(args).await,
         Command::Submit(args) => return submit::run(args).await,
-        Command::Get(args) => one::get(&args).await?,
+        Command::Get(args) => return wait::get(args).await,
+        Command::Wait(args) => return wait::run(args).await,
         Command::List(args) => list::run(&args).await?,
         Command::Cancel(args) => one::cancel(&args).await?,
         Command::Events(args) => events::run(&args).await?,
         Command::Delete(args) => one::delete(&args).await?,
         Command::Keys(args) => keys::run(args).await?,
         Command::Worker(args) => work::run(args).await?,
+        Command::Completions(args) => shell::completions(&args)?,
+        Command::Man => shell::man()?,
         Command::Digest(args) => demo::digest(&args)?,
     }
     Ok(Outcome::Succeeded)

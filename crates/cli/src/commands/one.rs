@@ -1,4 +1,4 @@
-//! `longrun get`, `cancel` and `delete`: one operation.
+//! `longrun get`, `cancel` and `delete`: one operation of a server.
 
 use super::show;
 use crate::client;
@@ -19,13 +19,13 @@ pub(crate) struct Args {
 }
 
 /// Shows an operation.
-pub(crate) async fn get(args: &Args) -> anyhow::Result<()> {
-    let answer = args
-        .server
-        .client(&environment)?
-        .operation(&args.id)
-        .await?;
-    show::operation(&answer, args.json)
+pub(crate) async fn get(
+    id: &str,
+    as_json: bool,
+    server: &client::ServerArgs,
+) -> anyhow::Result<()> {
+    let answer = server.client(&environment)?.operation(id).await?;
+    show::operation(&answer, as_json)
 }
 
 /// Asks for an operation to be cancelled, and shows it.

@@ -62,7 +62,7 @@ impl Dialect for HuaweiElb {
         now: Timestamp,
         _nonce: u128,
     ) -> Result<http::Request<Vec<u8>>, SignError> {
-        poll::poll(target, endpoint, credential, now)
+        poll::poll("v1.0", target, endpoint, credential, now)
     }
 
     fn read(
@@ -73,6 +73,17 @@ impl Dialect for HuaweiElb {
     ) -> Result<Observation, QueryError> {
         read::read(status, headers, body)
     }
+}
+
+/// Writes the request that asks another service of this cloud for a job: the servers' and the volumes' jobs look the
+/// same, and their paths begin with `/v1`. What comes back is read as any other answer of this dialect.
+pub fn poll_v1(
+    target: &Target,
+    endpoint: &Endpoint,
+    credential: &Credential,
+    now: Timestamp,
+) -> Result<http::Request<Vec<u8>>, SignError> {
+    poll::poll("v1", target, endpoint, credential, now)
 }
 
 /// The number of the request as this cloud writes it: the digits of the UUID that the log has, without the dashes.

@@ -7,8 +7,9 @@ use http::request::Builder;
 use http::{HeaderValue, Method, Request};
 use longrun_model::Timestamp;
 
-/// Writes the request.
+/// Writes the request. `version` is what the path begins with.
 pub(super) fn poll(
+    version: &str,
     target: &Target,
     endpoint: &Endpoint,
     credential: &Credential,
@@ -18,7 +19,7 @@ pub(super) fn poll(
     for id in [project, &target.id] {
         check_id(id)?;
     }
-    let path = format!("/v1.0/{project}/jobs/{}", target.id);
+    let path = format!("/{version}/{project}/jobs/{}", target.id);
     let Endpoint { scheme, authority } = endpoint;
     let builder = Request::builder()
         .method(Method::GET)

@@ -1,0 +1,148 @@
+//! A name and a password become a token: `POST /v3/auth/tokens`, and what the answer says beside the token.
+
+use super::Secret;
+use serde_json::{Map, Value, json};
+
+/// Who wants a token, from whom, and for what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Login {
+    /// The address of the identity service.
+    pub(crate) auth_url: String,
+    /// Who.
+    pub(super) user: User,
+    /// Its password.
+    pub(super) password: Secret,
+    /// For what.
+    pub(super) scope: Scope,
+}
+
+/// A user, and the domain that its name belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct User {
+    pub(super) user: Named,
+    pub(super) domain: Named,
+}
+
+/// A project, and the domain that its name belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Scope {
+    pub(super) project: Named,
+    pub(super) domain: Named,
+}
+
+/// Something that is known by its id, by its name, or not at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) id: Option<String>,
+    pub(super) name: Option<String>,
+}
+
+impl Named {
+    /// As the service wants it: an id needs no name beside it.
+    fn json(&self) -> Option<Map<String, Value>> {
+        let (key, value) = match (&self.id, &self.name) {
+            (Some(id), _) => ("id", id),
+            (None, Some(name)) => ("name", name),
+            (None, None) => return None,
+        };
+        Some(Map::from_iter([(key.to_owned(), json!(value))]))
+    }
+
+    /// The same with a domain, which only a name needs.
+    fn json_in(&self, domain: &Self) -> Option<Map<String, Value>> {
+        let mut json = self.json()?;
+        if let (None, Some(domain)) = (&self.id, domain.json()) {
+            json.insert("domain".to_owned(), Value::Object(domain));
+        }
+        Some(json)
+    }
+}
+
+impl Login {
+    /// Where to ask. The version stands in some addresses and not in others.
+    pub(crate) fn url(&self) -> String {
+        let base = self.auth_url.trim_end_matches('/');
+        let base = base.strip_suffix("/v3").unwrap_or(base);
+        format!("{base}/v3/auth/tokens")
+    }
+
+    /// What to send.
+    pub(crate) fn body(&self) -> Value {
+        let mut user = self
+            .user
+            .user
+            .json_in(&self.user.domain)
+            .unwrap_or_default();
+        user.insert("password".to_owned(), json!(self.password.reveal()));
+        let mut auth = json!({
+            "identity": { "methods": ["password"], "password": { "user": user } },
+        });
+        if let Some(project) = self.scope.project.json_in(&self.scope.domain) {
+            auth["scope"] = json!({ "project": project });
+        }
+        json!({ "auth": auth })
+    }
+}
+
+/// What the identity service handed out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Session {
+    /// The token.
+    pub(crate) token: Secret,
+    /// The project that it is for.
+    pub(crate) project: Option<String>,
+    catalog: Vec<Entry>,
+}
+
+/// Where a service is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    service: String,
+    region: Option<String>,
+    url: String,
+}
+
+impl Session {
+    /// Reads the answer: the token stands in a header, the rest in the body.
+    pub(crate) fn read(token: Secret, body: &Value) -> Self {
+        let told = &body["token"];
+        let services = told["catalog"].as_array().into_iter().flatten();
+        Self {
+            token,
+            project: told["project"]["id"].as_str().map(str::to_owned),
+            catalog: services.flat_map(entries).collect(),
+        }
+    }
+
+    /// Where a service is reached that has one of these names, in `region` if one is given. Names that come first are
+    /// better.
+    pub(crate) fn address_of(&self, names: &[&str], region: Option<&str>) -> Option<&str> {
+        let is_there = |entry: &&Entry| match (region, &entry.region) {
+            (Some(wanted), Some(region)) => wanted == region,
+            (_, _) => true,
+        };
+        names.iter().find_map(|name| {
+            let mut of_name = self.catalog.iter().filter(|it| it.service == *name);
+            of_name.find(is_there).map(|entry| entry.url.as_str())
+        })
+    }
+}
+
+/// The public addresses of a service.
+fn entries(service: &Value) -> Vec<Entry> {
+    let name = service["type"].as_str().unwrap_or_default();
+    let endpoints = service["endpoints"].as_array().into_iter().flatten();
+    endpoints
+        .filter(|endpoint| endpoint["interface"] == "public")
+        .filter_map(|endpoint| {
+            let region = endpoint["region"]
+                .as_str()
+                .or_else(|| endpoint["region_id"].as_str());
+            Some(Entry {
+                service: name.to_owned(),
+                region: region.map(str::to_owned),
+                url: endpoint["url"].as_str()?.to_owned(),
+            })
+        })
+        .collect()
+}

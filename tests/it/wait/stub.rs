@@ -1,0 +1,61 @@
+//! A stub of a cloud, in Python.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// A running stub. Dropping it ends it.
+pub(super) struct Stub {
+    child: Child,
+    /// Where it listens.
+    pub(super) url: String,
+}
+
+impl Stub {
+    /// Starts the stub of a cloud; nothing if there is no Python.
+    pub(super) fn start(cloud: &str) -> Option<Self> {
+        let mut child = Command::new(python()?)
+            // The folder of the sources stays as it is.
+            .arg("-B")
+            .arg(script("stub.py"))
+            .arg(cloud)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("Python can be run");
+        let mut port = String::new();
+        let stdout = child.stdout.take().expect("it is piped");
+        BufReader::new(stdout)
+            .read_line(&mut port)
+            .expect("the stub tells its port");
+        Some(Self {
+            child,
+            url: format!("http://127.0.0.1:{}", port.trim()),
+        })
+    }
+}
+
+impl Drop for Stub {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The Python of the tests. Whoever has none is told so.
+pub(super) fn python() -> Option<OsString> {
+    let python = std::env::var_os("LONGRUN_TEST_PYTHON");
+    if python.is_none() {
+        eprintln!("skipped: LONGRUN_TEST_PYTHON names no Python");
+    }
+    python
+}
+
+/// One of the scripts.
+pub(super) fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("stubs")
+        .join(name)
+}
