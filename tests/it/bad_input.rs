@@ -8,6 +8,7 @@ mod native;
 mod no_http;
 mod signed;
 mod tencent;
+mod tencent3;
 pub(crate) mod wire;
 
 use crate::api::Api;

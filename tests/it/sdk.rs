@@ -27,6 +27,16 @@ const TENCENT_WAYS: [(&str, &str, &str); 8] = [
     ("POST", "HmacSHA256", "tunnel"),
 ];
 
+/// The same for the SDK of API 3.0, which needs no leading.
+const TENCENT3_WAYS: [(&str, &str, &str); 6] = [
+    ("POST", "TC3-HMAC-SHA256", "endpoint"),
+    ("POST", "HmacSHA1", "endpoint"),
+    ("POST", "HmacSHA256", "endpoint"),
+    ("GET", "TC3-HMAC-SHA256", "endpoint"),
+    ("GET", "HmacSHA1", "endpoint"),
+    ("GET", "HmacSHA256", "endpoint"),
+];
+
 /// The stage, unless there is no Python to put on it.
 fn stage() -> Option<Stage> {
     let Some(python) = std::env::var_os("LONGRUN_TEST_PYTHON") else {
@@ -42,6 +52,7 @@ fn stage() -> Option<Stage> {
 fn ask(sdk: &mut Sdk, client: Client, place: &Place, more: &Value) -> Vec<(String, String)> {
     let ways: &[_] = match client {
         Client::TencentBm | Client::TencentVpc => &TENCENT_WAYS,
+        Client::TencentBm3 | Client::TencentVpc3 | Client::TencentVpc3Number => &TENCENT3_WAYS,
         Client::BpStudioV3 | Client::BpStudioV1 | Client::HuaweiEcs | Client::KeystoneToken => {
             &[("", "", "")]
         }

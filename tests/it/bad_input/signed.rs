@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use longrun_dialects::Algorithm;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use sha2::{Digest, Sha256};
 
 /// Everything but letters, digits and `-_.~`.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
@@ -32,7 +33,7 @@ pub(super) fn encoded(parameters: &Parameters) -> String {
     pairs.join("&")
 }
 
-/// The common parameters of Tencent's API 2.0, without the signature.
+/// The common parameters of Tencent's older signature, without the signature.
 pub(super) fn tencent_common(action: &str) -> Parameters {
     vec![
         ("Action", action.to_owned()),
@@ -42,21 +43,70 @@ pub(super) fn tencent_common(action: &str) -> Parameters {
     ]
 }
 
-/// The parameters with Tencent's signature, as a query or a form.
-pub(super) fn tencent(method: &str, host: &str, parameters: &Parameters) -> String {
+/// The parameters with Tencent's older signature, as a query or a form.
+pub(super) fn tencent(method: &str, host: &str, path: &str, parameters: &Parameters) -> String {
     let mut sorted = parameters.clone();
     sorted.sort();
     let pairs: Vec<_> = sorted
         .iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
-    let text = format!("{method}{host}/v2/index.php?{}", pairs.join("&"));
+    let text = format!("{method}{host}{path}?{}", pairs.join("&"));
     let signature = Algorithm::HmacSha1.sign(KEY_SECRET.as_bytes(), text.as_bytes());
     format!(
         "{}&Signature={}",
         encoded(parameters),
         escaped(&STANDARD.encode(signature))
     )
+}
+
+/// What Tencent's newer signature, TC3, covers.
+pub(super) struct Tc3 {
+    pub(super) method: &'static str,
+    /// The query of a GET; nothing for a POST.
+    pub(super) query: String,
+    pub(super) content_type: String,
+    pub(super) host: String,
+    pub(super) body: Vec<u8>,
+    /// The product, as clients see it.
+    pub(super) service: &'static str,
+    pub(super) seconds: i64,
+}
+
+impl Tc3 {
+    /// The value of the header `Authorization`.
+    pub(super) fn authorization(&self) -> String {
+        let signed = "content-type;host";
+        let request = format!(
+            "{}\n/\n{}\ncontent-type:{}\nhost:{}\n\n{signed}\n{}",
+            self.method,
+            self.query,
+            self.content_type,
+            self.host,
+            sha256(&self.body)
+        );
+        let instant = rfc3339(self.seconds);
+        let steps = [&instant[..10], self.service, "tc3_request"];
+        let scope = steps.join("/");
+        let text = format!(
+            "TC3-HMAC-SHA256\n{}\n{scope}\n{}",
+            self.seconds,
+            sha256(request.as_bytes())
+        );
+        let key = steps
+            .iter()
+            .fold(format!("TC3{KEY_SECRET}").into_bytes(), |key, step| {
+                Algorithm::HmacSha256.sign(&key, step.as_bytes())
+            });
+        let signature = hex::encode(Algorithm::HmacSha256.sign(&key, text.as_bytes()));
+        format!(
+            "TC3-HMAC-SHA256 Credential={KEY_ID}/{scope}, SignedHeaders={signed}, Signature={signature}"
+        )
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// The common parameters of an Alibaba V1 signature, without the signature.

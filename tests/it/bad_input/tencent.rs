@@ -90,7 +90,7 @@ impl Product {
     }
 
     fn signed(&self, method: &str, parameters: &Parameters) -> String {
-        tencent(method, self.host, parameters)
+        tencent(method, self.host, PATH, parameters)
     }
 
     /// A GET that is signed as it should be, over these parameters.

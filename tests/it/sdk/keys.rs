@@ -1,7 +1,7 @@
 //! Who may ask: wrong secrets, keys that are unknown or switched off, other accounts, other projects, policies.
 
 use super::stage::{ELSEWHERE, Place, Side, Stage};
-use super::words::Client;
+use super::words::{self, Client};
 use super::{ask, stage};
 use crate::program::PROJECT;
 use reqwest::Method;
@@ -12,25 +12,64 @@ const ONLY_GROUP_1: &str = r#"{"Version":"1","Statement":[{"Effect":"Allow",
     "Action":"bpstudio:GetExecuteOperationResult","Resource":"*",
     "Condition":{"StringEquals":{"acs:ResourceGroupId":"rg-1"}}}]}"#;
 
-/// What each client is told: bm, vpc, BPStudio, the Huawei SDK, Keystone's session.
-type Told = [&'static str; 5];
+/// What each client is told: bm, vpc, bm and vpc in API 3.0, BPStudio, the Huawei SDK, Keystone's session.
+type Told = [&'static str; 7];
 
 #[rustfmt::skip]
-const SUCCEEDED: Told = ["1: 1", "0/0", "SUCCESS: Success", "SUCCESS", "SUCCESS"];
+const SUCCEEDED: Told = [
+    "1: 1", "0/0", "1: 1", "SUCCESS: SUCCESS",
+    "SUCCESS: Success", "SUCCESS", "SUCCESS",
+];
 #[rustfmt::skip]
-const WRONG_SECRET: Told = ["4100", "4100", "SignatureDoesNotMatch", "401 APIGW.0301", "SUCCESS"];
+const WRONG_SECRET: Told = [
+    "4100", "4100", "AuthFailure.SignatureFailure", "AuthFailure.SignatureFailure",
+    "SignatureDoesNotMatch", "401 APIGW.0301", "SUCCESS",
+];
 #[rustfmt::skip]
-const UNKNOWN_KEY: Told = ["4104", "4104", "InvalidAccessKeyId.NotFound", "401 APIGW.0301", "401"];
+const UNKNOWN_KEY: Told = [
+    "4104", "4104", "AuthFailure.SecretIdNotFound", "AuthFailure.SecretIdNotFound",
+    "InvalidAccessKeyId.NotFound", "401 APIGW.0301", "401",
+];
 #[rustfmt::skip]
-const DISABLED_KEY: Told = ["4100", "4100", "InvalidAccessKeyId.Inactive", "401 APIGW.0301", "401"];
+const DISABLED_KEY: Told = [
+    "4100", "4100", "AuthFailure.SecretIdNotFound", "AuthFailure.SecretIdNotFound",
+    "InvalidAccessKeyId.Inactive", "401 APIGW.0301", "401",
+];
 #[rustfmt::skip]
-const UNKNOWN: Told = ["5000", "5000", "no Data", "404 ELB.1002", "404"];
+const UNKNOWN: Told = [
+    "5000", "5000", "ResourceNotFound", "ResourceNotFound",
+    "no Data", "404 ELB.1002", "404",
+];
 #[rustfmt::skip]
-const OTHER_PROJECT: Told = ["5000", "5000", "no Data", "403 APIGW.0302", "403"];
+const OTHER_PROJECT: Told = [
+    "5000", "5000", "ResourceNotFound", "ResourceNotFound",
+    "no Data", "403 APIGW.0302", "403",
+];
 #[rustfmt::skip]
-const ONLY_BPSTUDIO: Told = ["4101", "4101", "SUCCESS: Success", "403 APIGW.0302", "403"];
+const ONLY_BPSTUDIO: Told = [
+    "4101", "4101", "AuthFailure.UnauthorizedOperation", "AuthFailure.UnauthorizedOperation",
+    "SUCCESS: Success", "403 APIGW.0302", "403",
+];
 #[rustfmt::skip]
-const FORBIDDEN: Told = ["4101", "4101", "NoPermission", "403 APIGW.0302", "403"];
+const FORBIDDEN: Told = [
+    "4101", "4101", "AuthFailure.UnauthorizedOperation", "AuthFailure.UnauthorizedOperation",
+    "NoPermission", "403 APIGW.0302", "403",
+];
+
+/// What one of them is told.
+fn told(client: Client, told: Told) -> &'static str {
+    let [bm, vpc, bm3, vpc3, bpstudio, huawei, keystone] = told;
+    match client {
+        Client::TencentBm => bm,
+        Client::TencentVpc => vpc,
+        Client::TencentBm3 => bm3,
+        Client::TencentVpc3 => vpc3,
+        Client::TencentVpc3Number => words::whole(vpc3),
+        Client::BpStudioV3 | Client::BpStudioV1 => bpstudio,
+        Client::HuaweiEcs => huawei,
+        Client::KeystoneToken => keystone,
+    }
+}
 
 /// What went otherwise than it should, and the stage on which it did.
 struct Check {
@@ -42,23 +81,20 @@ impl Check {
     /// Has every client ask with the credentials of its side, and compares what they are told.
     fn all(&mut self, case: &str, who: &Both, place: &Both<Place>, expected: Told) {
         for client in Client::ALL {
-            let expected = match client {
-                Client::TencentBm => expected[0],
-                Client::TencentVpc => expected[1],
-                Client::BpStudioV3 | Client::BpStudioV1 => expected[2],
-                Client::HuaweiEcs => expected[3],
-                Client::KeystoneToken => expected[4],
-            };
-            self.one(case, client, who, place, expected);
+            self.one(case, client, who, place, told(client, expected));
         }
     }
 
     fn one(&mut self, case: &str, client: Client, who: &Both, place: &Both<Place>, expected: &str) {
         let (who, place) = match client {
             Client::TencentBm | Client::TencentVpc => (&who.secure, &place.secure),
-            Client::BpStudioV3 | Client::BpStudioV1 | Client::HuaweiEcs | Client::KeystoneToken => {
-                (&who.plain, &place.plain)
-            }
+            Client::TencentBm3
+            | Client::TencentVpc3
+            | Client::TencentVpc3Number
+            | Client::BpStudioV3
+            | Client::BpStudioV1
+            | Client::HuaweiEcs
+            | Client::KeystoneToken => (&who.plain, &place.plain),
         };
         for (seen, exchange) in ask(&mut self.stage.sdk, client, place, who) {
             if seen != expected {
@@ -185,10 +221,8 @@ async fn check_projects(check: &mut Check) {
     for who in [&mut who.plain, &mut who.secure] {
         who["project"] = json!(ELSEWHERE);
     }
-    for (client, expected) in [
-        (Client::HuaweiEcs, UNKNOWN[3]),
-        (Client::KeystoneToken, UNKNOWN[4]),
-    ] {
+    for client in [Client::HuaweiEcs, Client::KeystoneToken] {
+        let expected = told(client, UNKNOWN);
         check.one("in the other project", client, &who, &here, expected);
     }
 }

@@ -1,4 +1,5 @@
-//! Two servers, one over TLS because the Tencent SDK speaks nothing else, the SDKs, and the operations they ask about.
+//! Two servers, one over TLS because the SDK of Tencent's API 2.0 speaks nothing else, the SDKs, and the operations they
+//! ask about.
 
 use super::certificates::Certificates;
 use super::driver::Sdk;
@@ -98,9 +99,13 @@ impl Stage {
     pub(super) fn side(&self, client: Client) -> &Side {
         match client {
             Client::TencentBm | Client::TencentVpc => &self.secure,
-            Client::BpStudioV3 | Client::BpStudioV1 | Client::HuaweiEcs | Client::KeystoneToken => {
-                &self.plain
-            }
+            Client::TencentBm3
+            | Client::TencentVpc3
+            | Client::TencentVpc3Number
+            | Client::BpStudioV3
+            | Client::BpStudioV1
+            | Client::HuaweiEcs
+            | Client::KeystoneToken => &self.plain,
         }
     }
 }
