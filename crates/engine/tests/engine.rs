@@ -223,13 +223,15 @@ async fn a_waiting_worker_is_called() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_worker_that_has_gone_was_handed_is_given_back() {
     let gate = Arc::new(Mutex::new(()));
-    let (engine, _clock) = start_over(Gated::new(&gate));
+    let store = Gated::new(&gate);
+    let begun = Arc::clone(&store.begun);
+    let (engine, _clock) = start_over(store);
     let key = submit(&engine).await;
     let held = gate.lock_arc();
     let lease = |engine: Arc<Engine>| tokio::spawn(async move { engine.lease(wish(), 0).await });
-    // The first one is held up in its commit and the other waits for it; neither is heard.
+    // Held up in a commit, or waiting for it: neither is heard.
     let leasing = [lease(Arc::clone(&engine)), lease(Arc::clone(&engine))];
-    until(|| async { engine.waiting() == 1 }).await;
+    until(|| async { begun.load(SeqCst) + engine.waiting() == 3 }).await;
     for leasing in leasing {
         leasing.abort();
         assert!(leasing.await.is_err(), "the worker has gone");
