@@ -130,6 +130,7 @@ impl Buggy {
             }
             committed.push(found.map_or(Ok(Written::Leased(Vec::new())), |operation| {
                 Ok(Written::Commanded {
+                    was: operation.phase,
                     operation: Arc::new(operation),
                     changed: false,
                     refused: Vec::new(),

@@ -35,6 +35,8 @@ pub(crate) struct Dependency {
     pub(crate) name: String,
     /// Its folder, if it is one of ours.
     pub(crate) path: Option<PathBuf>,
+    /// What it is for, if not for the crate itself: `dev` or `build`.
+    pub(crate) kind: Option<String>,
 }
 
 impl Package {

@@ -1,6 +1,6 @@
 //! What can be typed. The arguments of each command stand beside the command.
 
-use crate::commands::{keys, list, one, serve, shell, submit, work};
+use crate::commands::{bulk, keys, list, one, serve, shell, submit, work};
 use crate::demo;
 use crate::wait;
 
@@ -35,6 +35,8 @@ pub(crate) enum Command {
     List(list::Args),
     /// Asks for an operation to be cancelled
     Cancel(one::Args),
+    /// Does the same to many operations, or counts them first
+    Bulk(bulk::Args),
     /// Shows the history of an operation
     Events(one::Args),
     /// Deletes an operation that has ended

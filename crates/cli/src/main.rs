@@ -5,7 +5,6 @@
 //! holds secrets. Answers go to stdout, progress and errors to stderr, and the exit status tells a script how it went.
 
 mod args;
-mod backoff;
 mod client;
 mod commands;
 mod credentials;

@@ -1,20 +1,10 @@
 //! SIGINT and SIGTERM: the first asks to come to an end, the second to end at once.
 
+pub(crate) use longrun_worker::Halt;
+
 use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-
-/// How urgently the program shall end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Halt {
-    /// Not at all.
-    #[default]
-    No,
-    /// As soon as what runs has ended.
-    Soon,
-    /// Without waiting for anything.
-    Now,
-}
 
 /// From here on, signals do not end the program: they are told to whoever holds the receiver.
 pub(crate) fn watch() -> io::Result<watch::Receiver<Halt>> {
@@ -27,10 +17,7 @@ pub(crate) fn watch() -> io::Result<watch::Receiver<Halt>> {
 
 /// Waits until the program shall end at least this urgently.
 pub(crate) async fn at_least(halt: &mut watch::Receiver<Halt>, urgency: Halt) {
-    if halt.wait_for(|halt| *halt >= urgency).await.is_err() {
-        // Nobody will ever say so.
-        std::future::pending::<()>().await;
-    }
+    urgency.reached(halt).await;
 }
 
 async fn tell(teller: watch::Sender<Halt>, mut interrupt: Signal, mut terminate: Signal) {

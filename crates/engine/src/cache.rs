@@ -18,6 +18,9 @@ const OPERATIONS_EXPECTED: usize = 1_000;
 
 pub(crate) struct Cache {
     places: Places<OperationKey, Arc<Operation>, Weight>,
+    /// Whether other servers commit too. Then only what has ended is kept: it never changes, and when it is removed by
+    /// another server, the feed says so.
+    is_shared: bool,
 }
 
 type Guard<'c> = PlaceholderGuard<
@@ -38,12 +41,16 @@ pub(crate) enum Looked<'c> {
 }
 
 /// A place in the cache that waits for an operation.
-pub(crate) struct Place<'c>(Guard<'c>);
+pub(crate) struct Place<'c> {
+    guard: Guard<'c>,
+    is_shared: bool,
+}
 
 impl Cache {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(is_shared: bool) -> Self {
         Self {
             places: Places::with_weighter(OPERATIONS_EXPECTED, CACHE_BYTES_MAX, Weight),
+            is_shared,
         }
     }
 
@@ -51,32 +58,47 @@ impl Cache {
     pub(crate) async fn look(&self, key: OperationKey) -> Looked<'_> {
         match self.places.get_value_or_guard_async(&key).await {
             Ok(operation) => Looked::Found(operation),
-            Err(guard) => Looked::Empty(Place(guard)),
+            Err(guard) => Looked::Empty(Place {
+                guard,
+                is_shared: self.is_shared,
+            }),
         }
     }
 
     /// Takes in what a commit has made of an operation.
     pub(crate) fn publish(&self, operation: &Arc<Operation>) {
-        if is_cacheable(operation) {
+        if is_cacheable(operation, self.is_shared) {
             self.places.insert(operation.key, Arc::clone(operation));
         } else {
-            self.places.remove(&operation.key);
+            self.forget(operation.key);
         }
+    }
+
+    /// Drops what is kept of an operation, and whatever a read that is under way would put there.
+    pub(crate) fn forget(&self, key: OperationKey) {
+        self.places.remove(&key);
+    }
+
+    /// Drops everything.
+    pub(crate) fn clear(&self) {
+        self.places.clear();
     }
 }
 
 impl Place<'_> {
     /// Fills the place, unless a commit has taken it away meanwhile.
     pub(crate) fn fill(self, operation: &Arc<Operation>) {
-        if is_cacheable(operation) {
+        if is_cacheable(operation, self.is_shared) {
             // Refused means that a commit was faster, and it knows better.
-            let _ = self.0.insert(Arc::clone(operation));
+            let _ = self.guard.insert(Arc::clone(operation));
         }
     }
 }
 
-fn is_cacheable(operation: &Operation) -> bool {
-    (operation.resources.is_whole() || operation.removed) && bytes(operation) <= OPERATION_BYTES_MAX
+fn is_cacheable(operation: &Operation, is_shared: bool) -> bool {
+    (!is_shared || operation.phase.is_ended() || operation.removed)
+        && (operation.resources.is_whole() || operation.removed)
+        && bytes(operation) <= OPERATION_BYTES_MAX
 }
 
 #[derive(Clone)]

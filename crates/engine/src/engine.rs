@@ -1,17 +1,20 @@
 //! The engine as the edges see it.
 
 use crate::cache::{Cache, Looked};
-use crate::figures::{Figures, add};
+use crate::figures::{Figures, StuckFigures, add};
 use crate::leases::WaitingWorkers;
 use crate::watch::Watchers;
-use crate::{Clock, EngineError, commits, ticks};
+use crate::{Clock, EngineError, commits, feed, ticks};
+use futures_util::future::{FutureExt, select_all};
 use longrun_model::{
-    Account, Command, Operation, OperationKey, RefusedResult, Rejected, Submission, Timestamp,
+    Account, Command, Operation, OperationKey, Phase, RefusedResult, Rejected, StuckRule,
+    Submission, Timestamp, limits,
 };
 use longrun_store::{
-    AccessKey, Filter, HistoryEntry, LeaseWish, Page, Store, StoreError, Submitted, Write, Written,
+    AccessKey, Filter, HistoryEntry, LeaseWish, Limits, Page, Store, StoreError, Submitted, Write,
+    Written,
 };
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::thread::JoinHandle;
@@ -21,6 +24,10 @@ use tokio::task::AbortHandle;
 
 /// How often a waiting worker looks by itself.
 const LOOK_MILLIS: i64 = 1_000;
+/// How old the figures of what is stuck may be.
+const STUCK_MILLIS: i64 = 30_000;
+/// How many pages of what lives are looked at for them.
+const STUCK_PAGES_MAX: usize = 100;
 
 /// What the parts of the engine share.
 pub(crate) struct Shared {
@@ -33,6 +40,10 @@ pub(crate) struct Shared {
     pub(crate) alarm: ticks::Alarm,
     pub(crate) figures: Figures,
     latest: AtomicI64,
+    /// What leases are held to.
+    limits: RwLock<Limits>,
+    /// What was found stuck, and when.
+    stuck: tokio::sync::Mutex<Option<(Timestamp, StuckFigures)>>,
     /// Whether nobody is to wait any more.
     ending: watch::Sender<bool>,
 }
@@ -42,6 +53,8 @@ pub struct Engine {
     shared: Arc<Shared>,
     committer: Mutex<Option<JoinHandle<()>>>,
     ticker: AbortHandle,
+    /// What reads of other servers' commits, if there may be any.
+    reader: Option<AbortHandle>,
 }
 
 /// What a command did.
@@ -71,8 +84,19 @@ impl Shared {
         self.cache.publish(operation);
         self.watchers.publish(operation);
         self.workers.publish(operation);
+        self.free(operation);
         if let Some(due_at) = operation.due_at() {
             self.alarm.note(due_at);
+        }
+    }
+}
+
+impl Shared {
+    /// Calls a worker when the end of an operation may have made room for another one.
+    fn free(&self, operation: &Operation) {
+        let Operation { account, kind, .. } = operation;
+        if operation.lease.is_none() && self.limits.read().concern(account, kind) {
+            self.workers.call(account, kind);
         }
     }
 }
@@ -80,16 +104,19 @@ impl Shared {
 impl Engine {
     /// Starts an engine over `store`. Must be called within a tokio runtime.
     pub fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        let is_shared = store.is_shared();
         let shared = Arc::new(Shared {
             store,
             clock,
             commits: commits::Commits::default(),
-            cache: Cache::new(),
+            cache: Cache::new(is_shared),
             watchers: Arc::default(),
             workers: Arc::default(),
             alarm: ticks::Alarm::default(),
             figures: Figures::default(),
             latest: AtomicI64::new(i64::MIN),
+            limits: RwLock::default(),
+            stuck: tokio::sync::Mutex::default(),
             ending: watch::Sender::new(false),
         });
         let (committing, runtime) = (Arc::clone(&shared), Handle::current());
@@ -98,11 +125,19 @@ impl Engine {
             .spawn(move || commits::run(&committing, &runtime))
             .expect("the system has room for one more thread at the start");
         let ticker = tokio::spawn(ticks::run(Arc::clone(&shared))).abort_handle();
+        let reader = is_shared.then(|| tokio::spawn(feed::run(Arc::clone(&shared))).abort_handle());
         Self {
             shared,
             committer: Mutex::new(Some(committer)),
             ticker,
+            reader,
         }
+    }
+
+    /// Holds the leases that are given from here on to these limits.
+    pub fn limit(&self, limits: Limits) {
+        self.shared.store.limit(limits.clone());
+        *self.shared.limits.write() = limits;
     }
 
     /// Answers everybody who waits as if their time were over, now and from here on: a server that ends has to finish
@@ -113,13 +148,23 @@ impl Engine {
 
     /// Takes no more commands, commits those that wait, and ends. Blocks until that is done.
     pub fn stop(&self) {
-        self.ticker.abort();
+        self.end_tasks();
         self.shared.commits.close();
         if let Some(committer) = self.committer.lock().take() {
             committer
                 .join()
                 .expect("the thread that commits does not panic");
         }
+    }
+
+    fn end_tasks(&self) {
+        self.ticker.abort();
+        self.reader.iter().for_each(AbortHandle::abort);
+    }
+
+    /// Whether other servers may commit to the same store.
+    pub fn is_shared(&self) -> bool {
+        self.shared.store.is_shared()
     }
 
     /// The time, as the engine sees it.
@@ -178,31 +223,75 @@ impl Engine {
         account: Option<Account>,
         command: Command,
     ) -> Result<Commanded, EngineError> {
-        match self
-            .shared
-            .commits
-            .commit(Write::Command {
-                key,
-                account,
-                command,
-            })
-            .await
-        {
+        let ends_attempt = matches!(&command, Command::Report(report) if !report.release);
+        let of_worker = ends_attempt || matches!(&command, Command::Heartbeat { .. });
+        let write = Write::Command {
+            key,
+            account,
+            command,
+        };
+        match self.shared.commits.commit(write).await {
             Ok(Written::Commanded {
-                operation, refused, ..
-            }) => Ok(Commanded { operation, refused }),
+                operation,
+                was,
+                refused,
+                ..
+            }) => {
+                if ends_attempt && was == Phase::Running && operation.phase == Phase::Queued {
+                    self.note_retry(&operation);
+                }
+                Ok(Commanded { operation, refused })
+            }
             Ok(other) => unreachable_result(&other),
             Err(error) => {
-                if error == EngineError::Rejected(Rejected::StaleFence) {
-                    add(&self.shared.figures.stale_fences, 1);
-                    tracing::warn!(
-                        operation.id = key.get(),
-                        "a worker came with an old fence: refused"
-                    );
+                if of_worker {
+                    self.note_late(key, &error);
                 }
                 Err(error)
             }
         }
+    }
+
+    fn note_retry(&self, operation: &Operation) {
+        add(&self.shared.figures.retries, 1);
+        tracing::info!(
+            operation.id = operation.key.get(),
+            attempt = operation.attempt,
+            not_before = operation.not_before.map(Timestamp::as_millis),
+            "an attempt failed: another one follows"
+        );
+    }
+
+    /// Counts and logs what came from a worker too late to be heard.
+    fn note_late(&self, key: OperationKey, error: &EngineError) {
+        let (counter, message) = match error {
+            EngineError::Rejected(Rejected::StaleFence) => (
+                &self.shared.figures.stale_fences,
+                "a worker came with an old fence: refused",
+            ),
+            EngineError::Rejected(Rejected::LeaseLost | Rejected::Ended) | EngineError::Gone => (
+                &self.shared.figures.late_calls,
+                "a worker came after its lease had ended: refused",
+            ),
+            EngineError::Rejected(
+                Rejected::Removed
+                | Rejected::NotEnded
+                | Rejected::NotLeasable
+                | Rejected::NotDelayed
+                | Rejected::NoDeadline,
+            )
+            | EngineError::NotFound
+            | EngineError::IdempotencyMismatch
+            | EngineError::TooManyWatchers
+            | EngineError::Overloaded
+            | EngineError::Unavailable => return,
+        };
+        add(counter, 1);
+        tracing::warn!(
+            operation.id = key.get(),
+            reason = error as &dyn std::error::Error,
+            "{message}"
+        );
     }
 
     /// Hands out operations that wait for a worker; waits up to `wait_millis` until there is one.
@@ -337,6 +426,43 @@ impl Engine {
         self.get(key, account).await
     }
 
+    /// Waits up to `wait_millis` until one of the operations is no longer held as it is now: it was to be cancelled, or
+    /// the lease with this fence was lost, or it has ended. A lease is given by its operation and its fence.
+    pub async fn wait_for_order(
+        &self,
+        leases: &[(OperationKey, u64)],
+        wait_millis: i64,
+    ) -> Result<(), EngineError> {
+        if leases.is_empty() {
+            return Ok(());
+        }
+        let give_up_at = self.now().plus_millis(wait_millis);
+        let ordered = leases
+            .iter()
+            .map(|(key, fence)| self.ordered(*key, *fence).boxed());
+        tokio::select! {
+            (ordered, _, _) = select_all(ordered) => ordered,
+            () = self.shared.clock.sleep_until(give_up_at) => Ok(()),
+            () = self.shared.ending() => Ok(()),
+        }
+    }
+
+    /// Waits until an operation is no longer held under `fence`, or is to be cancelled.
+    async fn ordered(&self, key: OperationKey, fence: u64) -> Result<(), EngineError> {
+        let watcher = self.shared.watchers.watch(key);
+        let mut watcher = watcher.ok_or(EngineError::TooManyWatchers)?;
+        loop {
+            let operation = self.read(key).await?;
+            if operation.phase != Phase::Running || operation.fence != fence {
+                return Ok(());
+            }
+            // Most changes are what the worker itself has told.
+            watcher
+                .changed(|seen| seen.version > operation.version)
+                .await;
+        }
+    }
+
     /// Operations without their resources, newest first.
     pub async fn list(&self, filter: Filter) -> Result<Page, EngineError> {
         self.shared
@@ -344,6 +470,37 @@ impl Engine {
             .list(filter)
             .await
             .map_err(|error| unavailable(&error))
+    }
+
+    /// How many operations are stuck by `rule`, as far as some of them were looked at some time ago: the figures are
+    /// for a chart, and looking at all that live at every moment would cost more than they are worth.
+    pub async fn stuck(&self, rule: StuckRule) -> Result<StuckFigures, EngineError> {
+        let mut counted = self.shared.stuck.lock().await;
+        let now = self.now();
+        if let Some((at, figures)) = *counted
+            && now.millis_since(at) < STUCK_MILLIS
+        {
+            return Ok(figures);
+        }
+        let mut filter = Filter {
+            stuck: Some((rule, now)),
+            limit: limits::PAGE_MAX,
+            ..Filter::default()
+        };
+        let mut figures = StuckFigures::default();
+        for _ in 0..STUCK_PAGES_MAX {
+            let page = self.list(filter.clone()).await?;
+            let reasons = page.operations.iter();
+            reasons
+                .filter_map(|operation| rule.reason(operation, now))
+                .for_each(|reason| figures.count(reason));
+            filter.before = page.next;
+            if page.next.is_none() {
+                break;
+            }
+        }
+        *counted = Some((now, figures));
+        Ok(figures)
     }
 
     /// The history of an operation from event number `after` on.
@@ -399,7 +556,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.ticker.abort();
+        self.end_tasks();
         self.shared.commits.close();
     }
 }

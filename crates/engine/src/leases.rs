@@ -15,6 +15,8 @@ use tokio::sync::Notify;
 #[derive(Default)]
 pub(crate) struct WaitingWorkers {
     waiting: Mutex<VecDeque<Arc<Waiting>>>,
+    /// Told of everybody who joins.
+    joined: Notify,
 }
 
 struct Waiting {
@@ -31,12 +33,8 @@ pub(crate) struct WaitingWorker {
 }
 
 impl Waiting {
-    fn would_take(&self, operation: &Operation) -> bool {
-        self.kinds.contains(&operation.kind)
-            && self
-                .account
-                .as_ref()
-                .is_none_or(|account| *account == operation.account)
+    fn would_take(&self, account: &Account, kind: &KindName) -> bool {
+        self.kinds.contains(kind) && self.account.as_ref().is_none_or(|own| own == account)
     }
 
     /// Calls the worker; false if it has been called already.
@@ -59,6 +57,7 @@ impl WaitingWorkers {
             notify: Notify::new(),
         });
         self.waiting.lock().push_back(Arc::clone(&waiting));
+        self.joined.notify_one();
         WaitingWorker {
             workers: Arc::clone(self),
             waiting,
@@ -70,14 +69,29 @@ impl WaitingWorkers {
         if operation.removed || !operation.is_leasable() {
             return;
         }
+        self.call(&operation.account, &operation.kind);
+    }
+
+    /// Calls the worker that has waited longest for operations of this account and kind.
+    pub(crate) fn call(&self, account: &Account, kind: &KindName) {
         let waiting = self.waiting.lock();
         waiting
             .iter()
-            .find(|one| one.would_take(operation) && one.call());
+            .find(|one| one.would_take(account, kind) && one.call());
+    }
+
+    /// How many workers wait.
+    pub(crate) fn count(&self) -> usize {
+        self.waiting.lock().len()
+    }
+
+    /// Waits until a worker joins, unless one has since the last time.
+    pub(crate) async fn joined(&self) {
+        self.joined.notified().await;
     }
 
     /// Passes on a call that nobody followed. Which operation it was for is not known: every worker may look.
-    fn pass_on(&self) {
+    pub(crate) fn pass_on(&self) {
         for one in self.waiting.lock().iter() {
             one.call();
         }

@@ -1,5 +1,6 @@
 //! Letting time pass: lease ends, deadlines, retention.
 
+use crate::EngineError;
 use crate::engine::Shared;
 use crate::figures::add;
 use futures_util::future::join_all;
@@ -89,10 +90,8 @@ async fn tick(shared: &Shared, keys: Vec<OperationKey>) -> bool {
     let mut all = true;
     for ticked in join_all(ticks).await {
         match ticked {
-            Ok(Written::Commanded {
-                operation, changed, ..
-            }) => {
-                if changed && operation.phase == Phase::Queued {
+            Ok(Written::Commanded { operation, was, .. }) => {
+                if is_lost(was, operation.phase) {
                     add(&shared.figures.leases_lost, 1);
                     tracing::warn!(
                         operation.id = operation.key.get(),
@@ -100,7 +99,8 @@ async fn tick(shared: &Shared, keys: Vec<OperationKey>) -> bool {
                     );
                 }
             }
-            Ok(_) => (),
+            // Another server, or a caller, has removed it meanwhile.
+            Ok(_) | Err(EngineError::Gone | EngineError::NotFound) => (),
             Err(error) => {
                 all = false;
                 tracing::warn!(
@@ -111,4 +111,20 @@ async fn tick(shared: &Shared, keys: Vec<OperationKey>) -> bool {
         }
     }
     all
+}
+
+/// Whether a tick that led from one phase to the other has ended a lease. A deadline ends the operation as a whole.
+const fn is_lost(was: Phase, is: Phase) -> bool {
+    match was {
+        Phase::Running | Phase::Cancelling => match is {
+            Phase::Queued | Phase::Cancelled | Phase::Failed | Phase::Partial => true,
+            Phase::Running | Phase::Cancelling | Phase::Succeeded | Phase::Expired => false,
+        },
+        Phase::Queued
+        | Phase::Succeeded
+        | Phase::Failed
+        | Phase::Partial
+        | Phase::Cancelled
+        | Phase::Expired => false,
+    }
 }

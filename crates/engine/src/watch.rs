@@ -4,6 +4,7 @@ use longrun_model::{Operation, OperationKey, limits};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
+use tokio::sync::Notify;
 use tokio::sync::watch::{Receiver, Sender};
 
 /// What watchers are told of a change: enough to know whether to look again.
@@ -17,6 +18,8 @@ pub(crate) struct Seen {
 #[derive(Default)]
 pub(crate) struct Watchers {
     watched: Mutex<HashMap<OperationKey, Sender<Seen>>>,
+    /// Told of everybody who begins to watch.
+    begun: Notify,
 }
 
 /// One caller's wish to hear of an operation. Dropping it ends the wish.
@@ -35,6 +38,7 @@ impl Watchers {
             return None;
         }
         let receiver = Some(sender.subscribe());
+        self.begun.notify_one();
         Some(Watcher {
             watchers: Arc::clone(self),
             key,
@@ -44,14 +48,41 @@ impl Watchers {
 
     /// Tells the watchers of an operation that it has changed.
     pub(crate) fn publish(&self, operation: &Operation) {
-        let watched = self.watched.lock();
-        if let Some(sender) = watched.get(&operation.key) {
-            let seen = Seen {
-                version: operation.version,
-                ended: operation.phase.is_ended() || operation.removed,
-            };
+        let seen = Seen {
+            version: operation.version,
+            ended: operation.phase.is_ended() || operation.removed,
+        };
+        self.tell(operation.key, seen);
+    }
+
+    /// Tells the watchers of an operation what there is to see. Other servers' changes may be heard of after later ones
+    /// of this server, and then say nothing new.
+    pub(crate) fn tell(&self, key: OperationKey, seen: Seen) {
+        if let Some(sender) = self.watched.lock().get(&key) {
+            sender.send_if_modified(|last| {
+                let is_new = seen.version > last.version;
+                if is_new {
+                    *last = seen;
+                }
+                is_new
+            });
+        }
+    }
+
+    /// Tells all watchers to look again, as nobody knows what they have missed.
+    pub(crate) fn tell_all(&self) {
+        let seen = Seen {
+            version: u64::MAX,
+            ended: true,
+        };
+        for sender in self.watched.lock().values() {
             sender.send_replace(seen);
         }
+    }
+
+    /// Waits until somebody begins to watch, unless somebody has since the last time.
+    pub(crate) async fn begun(&self) {
+        self.begun.notified().await;
     }
 
     /// How many operations are watched.

@@ -13,7 +13,7 @@ use longrun_model::{
     Timestamp,
 };
 use longrun_store::{
-    AccessKey, Committed, Due, Filter, HistoryEntry, LeaseWish, MemoryStore, Page, Store,
+    AccessKey, Committed, Due, Filter, HistoryEntry, LeaseWish, Limits, MemoryStore, Page, Store,
     StoreError, Write,
 };
 use parking_lot::Mutex;
@@ -468,4 +468,29 @@ impl Store for Gated {
     fn id_secret(&self, proposal: [u8; 16]) -> BoxFuture<'_, Result<[u8; 16], StoreError>> {
         self.store.id_secret(proposal)
     }
+}
+
+/// A worker that waits while as many run as may hears at once that one has ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn room_that_is_made_is_used_at_once() {
+    let (engine, _clock) = start();
+    engine.limit(Limits {
+        kinds: [("reboot".into(), 1)].into(),
+        ..Limits::default()
+    });
+    let first = submit(&engine).await;
+    let second = submit(&engine).await;
+    let leased = engine.lease(wish(), 0).await.unwrap();
+    assert_eq!(leased[0].key, first);
+    let waiting = tokio::spawn({
+        let engine = Arc::clone(&engine);
+        async move { engine.lease(wish(), 60_000).await }
+    });
+    tokio::task::yield_now().await;
+    assert!(engine.lease(wish(), 0).await.unwrap().is_empty());
+    engine.command(first, None, finish(1)).await.unwrap();
+    // The clock stands still: the worker cannot have looked by itself.
+    let leased = tokio::time::timeout(Duration::from_secs(10), waiting);
+    let leased = leased.await.unwrap().unwrap().unwrap();
+    assert_eq!(leased[0].key, second);
 }

@@ -1,8 +1,8 @@
 //! Folding what happened into the state.
 
 use crate::{
-    Change, Closing, Event, Lease, Operation, Outcome, Phase, Progress, ReleaseReason,
-    ResourceStatus, Resources, Timestamp, WorkerName,
+    Change, Closing, Event, Failure, Lease, Operation, Outcome, Phase, Progress, ReleaseReason,
+    ResourceStatus, Resources, Tally, Timestamp, WorkerName,
 };
 
 /// Folds `event` into `operation`. Never fails: `decide` has checked it.
@@ -24,6 +24,13 @@ pub fn apply(operation: &mut Operation, event: &Event) {
             extend(operation, at);
         }
         Change::Released { reason } => release(operation, *reason),
+        Change::Retried {
+            reopened,
+            not_before,
+            error: _,
+        } => retry(operation, reopened, *not_before),
+        Change::Ready => operation.not_before = None,
+        Change::DeadlineMoved { deadline_at } => operation.deadline_at = Some(*deadline_at),
         Change::CancelRequested => operation.phase = Phase::Cancelling,
         Change::Ended {
             phase,
@@ -34,6 +41,7 @@ pub fn apply(operation: &mut Operation, event: &Event) {
             close(operation, closing);
             operation.phase = *phase;
             operation.lease = None;
+            operation.not_before = None;
             operation.ended_at = Some(at);
             operation.output.clone_from(output);
             operation.error.clone_from(error);
@@ -101,6 +109,44 @@ fn release(operation: &mut Operation, reason: ReleaseReason) {
         // Giving back is no try: it does not count against the operation.
         operation.attempt -= 1;
     }
+}
+
+/// Opens resources again. All resources are loaded then.
+fn retry(
+    operation: &mut Operation,
+    reopened: &[(u32, Option<Box<Failure>>)],
+    not_before: Option<Timestamp>,
+) {
+    for (index, _) in reopened {
+        let resource = operation
+            .resources
+            .get_mut(*index)
+            .expect("decide names only resources that are loaded");
+        let Tally {
+            succeeded,
+            failed,
+            cancelled,
+            total: _,
+        } = &mut operation.tally;
+        match resource.status {
+            ResourceStatus::Pending | ResourceStatus::Running => (),
+            ResourceStatus::Succeeded => *succeeded -= 1,
+            ResourceStatus::Failed => *failed -= 1,
+            ResourceStatus::Cancelled => *cancelled -= 1,
+        }
+        resource.status = ResourceStatus::Pending;
+        resource.output = None;
+        resource.error = None;
+    }
+    operation.phase = Phase::Queued;
+    operation.lease = None;
+    operation.not_before = not_before;
+    // What went wrong with a resource that is tried again has not gone wrong for good.
+    operation.error = operation
+        .resources
+        .iter()
+        .filter(|resource| resource.status == ResourceStatus::Failed)
+        .find_map(|resource| resource.error.as_deref().cloned());
 }
 
 /// Ends the resources that are still open. All of them are loaded then.

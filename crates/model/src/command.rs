@@ -1,6 +1,6 @@
 //! What can be asked of an operation that exists.
 
-use crate::{Failure, Json, Progress, ResourceId, ResourceStatus, WorkerName};
+use crate::{Failure, Json, Operation, Progress, ResourceId, ResourceStatus, WorkerName};
 
 /// One wish about one operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,15 @@ pub enum Command {
     Cancel,
     /// Somebody wants its result deleted.
     Delete,
+    /// Somebody does not want to wait until its time has come.
+    Hasten,
+    /// Somebody gives it so much more time.
+    ExtendDeadline {
+        /// How much.
+        millis: i64,
+    },
+    /// Somebody ends it by hand, in place of its worker.
+    Finish(Finish),
     /// Time has passed.
     Tick,
 }
@@ -40,6 +49,8 @@ pub struct Report {
     pub finish: Option<Finish>,
     /// That the worker gives it back undone, for another to take.
     pub release: bool,
+    /// A random number, for the pause before another attempt.
+    pub chance: u32,
 }
 
 /// What is known of one resource.
@@ -107,10 +118,24 @@ pub enum Touch<'a> {
 }
 
 impl Command {
-    /// Which resources it needs.
+    /// Which resources it needs of `operation`, once its head is known: at least those that [`Command::touch`] names.
+    pub fn touch_on(&self, operation: &Operation) -> Touch<'_> {
+        if let Self::Report(report) = self
+            && operation.may_retry()
+            && report.results.len() >= operation.tally.unfinished() as usize
+        {
+            // It may be the end of the attempt, and then what failed in it is looked through.
+            return Touch::All;
+        }
+        self.touch()
+    }
+
+    /// Which resources it needs, as far as that can be told without the operation.
     pub fn touch(&self) -> Touch<'_> {
         match self {
-            Self::Heartbeat { .. } | Self::Delete => Touch::Head,
+            Self::Heartbeat { .. } | Self::Delete | Self::Hasten | Self::ExtendDeadline { .. } => {
+                Touch::Head
+            }
             Self::Report(report) if report.finish.is_none() && !report.release => {
                 match report.results.as_slice() {
                     [] => Touch::Head,
@@ -118,7 +143,9 @@ impl Command {
                 }
             }
             // A lease hands out what is still open; the others may end what is still open.
-            Self::Lease { .. } | Self::Report(_) | Self::Cancel | Self::Tick => Touch::All,
+            Self::Lease { .. } | Self::Report(_) | Self::Cancel | Self::Finish(_) | Self::Tick => {
+                Touch::All
+            }
         }
     }
 }

@@ -57,6 +57,12 @@ pub enum Rejected {
     /// Another worker holds it or it waits for none.
     #[error("the operation is not waiting for a worker")]
     NotLeasable,
+    /// It does not wait for its time.
+    #[error("the operation does not wait for its time")]
+    NotDelayed,
+    /// It has no deadline.
+    #[error("the operation has no deadline")]
+    NoDeadline,
     /// A later lease was given, or this one never was.
     #[error("the fence is not the current one")]
     StaleFence,
@@ -107,6 +113,9 @@ pub fn decide(
             },
         )),
         Command::Delete => Err(Rejected::NotEnded),
+        Command::Hasten => decide_hasten(operation, now),
+        Command::ExtendDeadline { millis } => decide_extension(operation, *millis, now),
+        Command::Finish(finish) => decide_finish(operation, finish, now),
         Command::Tick => Ok(decide_tick(operation, now)),
     }
 }
@@ -143,6 +152,45 @@ fn decide_cancel(operation: &Operation, now: Timestamp) -> Result<Decided, Rejec
     }
 }
 
+fn decide_hasten(operation: &Operation, now: Timestamp) -> Result<Decided, Rejected> {
+    if operation.phase.is_ended() {
+        Err(Rejected::Ended)
+    } else if operation.not_before.is_none() {
+        Err(Rejected::NotDelayed)
+    } else {
+        Ok(one(now, Change::Ready))
+    }
+}
+
+fn decide_extension(
+    operation: &Operation,
+    millis: i64,
+    now: Timestamp,
+) -> Result<Decided, Rejected> {
+    if operation.phase.is_ended() {
+        return Err(Rejected::Ended);
+    }
+    let deadline_at = operation.deadline_at.ok_or(Rejected::NoDeadline)?;
+    let change = Change::DeadlineMoved {
+        // What is late already gets all of the time that it is given.
+        deadline_at: deadline_at.max(now).plus_millis(millis),
+    };
+    Ok(one(now, change))
+}
+
+fn decide_finish(
+    operation: &Operation,
+    finish: &Finish,
+    now: Timestamp,
+) -> Result<Decided, Rejected> {
+    if operation.phase.is_ended() {
+        return Err(Rejected::Ended);
+    }
+    let first_failure = operation.error.clone();
+    let ending = ending(operation, operation.tally, Some(finish), first_failure);
+    Ok(one(now, ending.expect("a finish is an end")))
+}
+
 fn decide_tick(operation: &Operation, now: Timestamp) -> Decided {
     let passed = |due: Option<Timestamp>| due.is_some_and(|due| due <= now);
     if operation.phase.is_ended() {
@@ -157,7 +205,9 @@ fn decide_tick(operation: &Operation, now: Timestamp) -> Decided {
     } else if passed(operation.deadline_at) {
         return one(now, ended_by_deadline());
     } else if passed(operation.lease.as_ref().map(|lease| lease.until)) {
-        return one(now, let_go(operation, ReleaseReason::Lost));
+        return one(now, lost(operation));
+    } else if passed(operation.not_before) {
+        return one(now, Change::Ready);
     }
     Decided::default()
 }
@@ -172,10 +222,14 @@ fn decide_report(
         Err(Rejected::Ended) if is_repeated(operation, report) => return Ok(Decided::default()),
         Err(rejected) => return Err(rejected),
     }
-    let (results, mut refused) = read_results(&operation.resources, &report.results);
+    let (mut results, mut refused) = read_results(&operation.resources, &report.results);
     let tally = counted(operation.tally, &results);
     let first_failure = operation.error.clone().or_else(|| first_failure(&results));
+    let again = again::decide(operation, report, &results, tally, now);
     let mut events = Vec::new();
+    if let Some(again) = &again {
+        results.extend(again.ended_well.iter().cloned());
+    }
     if !results.is_empty() || report.progress != Progress::default() {
         let change = Change::Reported {
             results,
@@ -191,7 +245,10 @@ fn decide_report(
             reason: Refusal::Contradiction,
         });
     }
-    if let Some(change) = ending(operation, tally, report.finish.as_ref(), first_failure) {
+    if let Some(again) = again {
+        let change = again.change;
+        events.push(Event { at: now, change });
+    } else if let Some(change) = ending(operation, tally, report.finish.as_ref(), first_failure) {
         events.push(Event { at: now, change });
     } else if report.release {
         let change = let_go(operation, ReleaseReason::HandedBack);
@@ -417,6 +474,26 @@ fn let_go(operation: &Operation, reason: ReleaseReason) -> Change {
     }
 }
 
+/// The worker was not heard of in time: another may take it, unless there have been as many attempts as there may be.
+fn lost(operation: &Operation) -> Change {
+    if operation.has_attempts_left() || operation.phase == Phase::Cancelling {
+        return let_go(operation, ReleaseReason::Lost);
+    }
+    let error = Failure::new(
+        "LeaseLost",
+        "the worker of the last attempt was not heard of in time",
+    );
+    Change::Ended {
+        phase: final_phase(operation.phase, operation.tally, FinishStatus::Failed),
+        closing: Closing {
+            status: ResourceStatus::Failed,
+            error: Some(error.clone()),
+        },
+        output: None,
+        error: Some(error),
+    }
+}
+
 fn ended_by_cancel(operation: &Operation) -> Change {
     Change::Ended {
         phase: Phase::Cancelled,
@@ -453,5 +530,6 @@ fn unexplained() -> Failure {
     Failure::new("OperationFailed", "the worker gave no reason")
 }
 
+mod again;
 #[cfg(test)]
 mod tests;

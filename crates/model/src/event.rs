@@ -40,6 +40,23 @@ pub enum Change {
         /// Why.
         reason: ReleaseReason,
     },
+    /// The attempt failed and another one may do better: the operation waits again, and with it those of its resources
+    /// that are tried again. They had not ended for good; all others have.
+    Retried {
+        /// The resources that are open again, by index, each with what went wrong with it in this attempt.
+        reopened: Vec<(u32, Option<Box<Failure>>)>,
+        /// When the next attempt may begin; at once if it does not say.
+        not_before: Option<Timestamp>,
+        /// Why the attempt failed.
+        error: Failure,
+    },
+    /// The time has come at which a worker may have it.
+    Ready,
+    /// It has another deadline.
+    DeadlineMoved {
+        /// When.
+        deadline_at: Timestamp,
+    },
     /// Somebody wants it to stop.
     CancelRequested,
     /// It ended, and with it the resources that were still open.

@@ -29,6 +29,8 @@ mod json;
 pub mod limits;
 mod names;
 mod operation;
+mod retry;
+mod stuck;
 mod submission;
 mod tally;
 mod time;
@@ -43,6 +45,8 @@ pub use names::{Account, KindName, ProjectId, ResourceId, WorkerName};
 pub use operation::{
     Failure, Lease, Operation, Phase, Progress, Resource, ResourceStatus, Resources,
 };
+pub use retry::{Retry, RetryScope};
+pub use stuck::{Stuck, StuckRule};
 pub use submission::{Idempotency, Invalid, MixedEnd, NewResource, Submission};
 pub use tally::{Mix, Tally};
 pub use time::Timestamp;

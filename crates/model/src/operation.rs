@@ -1,9 +1,10 @@
 //! The state of an operation and of its resources.
 
 use crate::{
-    Account, Json, KindName, Mix, MixedEnd, OperationKey, ProjectId, ResourceId, Submission, Tally,
-    Timestamp, WorkerName,
+    Account, Json, KindName, Mix, MixedEnd, OperationKey, ProjectId, ResourceId, Retry, Submission,
+    Tally, Timestamp, WorkerName,
 };
+use std::sync::Arc;
 
 /// Where an operation is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -94,7 +95,7 @@ impl ResourceStatus {
         Self::Cancelled,
     ];
 
-    /// Whether the resource has ended, for good.
+    /// Whether the resource has ended: for good, unless its attempt is followed by another one ([`crate::Change::Retried`]).
     pub const fn is_ended(self) -> bool {
         match self {
             Self::Pending | Self::Running => false,
@@ -307,12 +308,14 @@ pub struct Operation {
     pub input: Option<Json>,
     /// What a mixed end counts as, where a dialect knows no third word.
     pub mixed_end: MixedEnd,
+    /// When it is tried again; without it, what has failed has failed, and lost leases are not counted.
+    pub retry: Option<Arc<Retry>>,
 
     /// Where it is.
     pub phase: Phase,
     /// Grows with every change that callers can see.
     pub version: u64,
-    /// How often a worker has begun with it.
+    /// How often a worker has begun with it and not handed it back.
     pub attempt: u32,
     /// The number of its last lease. Whoever shows a lower one is late.
     pub fence: u64,
@@ -335,6 +338,8 @@ pub struct Operation {
     pub updated_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// Until when it waits before a worker may have it. Gone as soon as a tick finds that it has passed.
+    pub not_before: Option<Timestamp>,
     /// When it expires if it has not ended.
     pub deadline_at: Option<Timestamp>,
     /// How long it is kept after its end.
@@ -368,6 +373,7 @@ impl Operation {
             priority: submission.priority,
             input: submission.input.clone(),
             mixed_end: submission.mixed_end,
+            retry: submission.retry.clone(),
             phase: Phase::Queued,
             version: 1,
             attempt: 0,
@@ -384,6 +390,7 @@ impl Operation {
             started_at: None,
             updated_at: now,
             ended_at: None,
+            not_before: submission.not_before.filter(|instant| *instant > now),
             deadline_at: submission.deadline_at,
             retention_millis: submission.retention_millis,
             removed: false,
@@ -441,11 +448,24 @@ impl Operation {
             return self.expires_at();
         }
         let lease_end = self.lease.as_ref().map(|lease| lease.until);
-        [self.deadline_at, lease_end].into_iter().flatten().min()
+        let timers = [self.deadline_at, lease_end, self.not_before];
+        timers.into_iter().flatten().min()
     }
 
     /// Whether a worker may take it.
     pub const fn is_leasable(&self) -> bool {
-        matches!(self.phase, Phase::Queued)
+        matches!(self.phase, Phase::Queued) && self.not_before.is_none()
+    }
+
+    /// Whether the attempt that runs may be followed by another one, should it fail.
+    pub fn may_retry(&self) -> bool {
+        self.phase == Phase::Running && self.retry.is_some() && self.has_attempts_left()
+    }
+
+    /// Whether it may be leased once more.
+    pub(crate) fn has_attempts_left(&self) -> bool {
+        self.retry
+            .as_ref()
+            .is_none_or(|retry| self.attempt < retry.attempts_max)
     }
 }

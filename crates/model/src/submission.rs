@@ -1,8 +1,9 @@
 //! What a caller hands in.
 
 use crate::limits;
-use crate::{Account, Json, KindName, ProjectId, ResourceId, Timestamp};
+use crate::{Account, Json, KindName, ProjectId, ResourceId, Retry, Timestamp};
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// A wish for an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,12 +26,16 @@ pub struct Submission {
     pub input: Option<Json>,
     /// What it works on; may be empty.
     pub resources: Vec<NewResource>,
+    /// Before when no worker gets it.
+    pub not_before: Option<Timestamp>,
     /// When unfinished work expires.
     pub deadline_at: Option<Timestamp>,
     /// How long the result is kept after the end.
     pub retention_millis: i64,
     /// What a mixed end counts as in dialects that know only success and failure.
     pub mixed_end: MixedEnd,
+    /// When it is tried again; without it, what has failed has failed.
+    pub retry: Option<Arc<Retry>>,
     /// Makes a repeated submit return the first operation.
     pub idempotency: Option<Idempotency>,
 }
@@ -123,9 +128,11 @@ impl Submission {
             priority: 0,
             input: None,
             resources: Vec::new(),
+            not_before: None,
             deadline_at: None,
             retention_millis: 7 * 24 * 3_600 * 1_000,
             mixed_end: MixedEnd::Failed,
+            retry: None,
             idempotency: None,
         }
     }

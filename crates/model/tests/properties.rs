@@ -1,12 +1,13 @@
 //! What holds for an operation whatever it is asked, in whatever order.
 
 use longrun_model::{
-    Command, Event, Failure, Finish, FinishStatus, Json, Operation, OperationKey, Outcome, Phase,
-    Progress, RefusedResult, Rejected, Report, ResourceResult, ResourceStatus, Resources,
-    Submission, Tally, Timestamp, apply, decide,
+    Change, Command, Event, Failure, Finish, FinishStatus, Json, Operation, OperationKey, Outcome,
+    Phase, Progress, RefusedResult, Rejected, Report, ResourceResult, ResourceStatus, Resources,
+    Retry, RetryScope, Submission, Tally, Timestamp, apply, decide,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 const START: i64 = 1_000_000;
 const LEASE: i64 = 1_000;
@@ -22,10 +23,30 @@ struct Step {
 
 fn outcome() -> impl Strategy<Value = Outcome> {
     let status = prop::sample::select(&ResourceStatus::ALL[..]);
-    (status, any::<bool>(), any::<bool>()).prop_map(|(status, output, error)| Outcome {
+    (status, any::<bool>(), failure()).prop_map(|(status, output, error)| Outcome {
         status,
         output: output.then(|| Json::from_checked("1")),
-        error: error.then(|| Box::new(Failure::new("E", "broken"))),
+        error: error.map(Box::new),
+    })
+}
+
+fn failure() -> impl Strategy<Value = Option<Failure>> {
+    let failure = (prop::sample::select(&["E", "Busy"][..]), any::<bool>());
+    let failure = failure.prop_map(|(code, retryable)| Failure {
+        retryable,
+        ..Failure::new(code, "broken")
+    });
+    prop::option::of(failure)
+}
+
+fn retry() -> impl Strategy<Value = Retry> {
+    let scope = prop::sample::select(&[RetryScope::Failed, RetryScope::All][..]);
+    (1..4_u32, scope).prop_map(|(attempts_max, scope)| Retry {
+        attempts_max,
+        pause_first_millis: LEASE,
+        pause_max_millis: LEASE,
+        codes: vec!["Busy".into()],
+        scope,
     })
 }
 
@@ -35,10 +56,10 @@ fn finish() -> impl Strategy<Value = Finish> {
         FinishStatus::Failed,
         FinishStatus::Cancelled,
     ];
-    (prop::sample::select(statuses.to_vec()), any::<bool>()).prop_map(|(status, told)| Finish {
+    (prop::sample::select(statuses.to_vec()), failure()).prop_map(|(status, error)| Finish {
         status,
-        output: told.then(|| Json::from_checked("[]")),
-        error: told.then(|| Failure::new("F", "all broken")),
+        output: error.is_some().then(|| Json::from_checked("[]")),
+        error,
     })
 }
 
@@ -55,8 +76,9 @@ fn report() -> impl Strategy<Value = Report> {
         finish,
         percent,
         prop::bool::weighted(0.2),
+        prop::sample::select(&[0, 1 << 31, u32::MAX][..]),
     )
-        .prop_map(|(results, finish, percent, release)| Report {
+        .prop_map(|(results, finish, percent, release, chance)| Report {
             fence: 0,
             results,
             progress: Progress {
@@ -65,6 +87,7 @@ fn report() -> impl Strategy<Value = Report> {
             },
             finish,
             release,
+            chance,
         })
 }
 
@@ -79,13 +102,16 @@ fn command() -> impl Strategy<Value = Command> {
         8 => report().prop_map(Command::Report),
         1 => Just(Command::Cancel),
         1 => Just(Command::Delete),
+        1 => Just(Command::Hasten),
+        1 => Just(Command::ExtendDeadline { millis: LEASE }),
+        1 => finish().prop_map(Command::Finish),
         3 => Just(Command::Tick),
     ]
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     // Exactly on a lease's end, on the deadline and on retention: random instants would miss them. A clock may go back.
-    let pauses = [0, 0, 1, LEASE - 1, LEASE, RETENTION, -50];
+    let pauses = [0, 0, 1, LEASE / 2, LEASE - 1, LEASE, RETENTION, -50];
     let ahead = prop_oneof![1 => -1..0_i64, 12 => 0..1_i64, 1 => 1..2_i64];
     let step = (prop::sample::select(pauses.to_vec()), ahead, command());
     let step = step.prop_map(|(pause, ahead, command)| Step {
@@ -98,9 +124,13 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 fn operation() -> impl Strategy<Value = Operation> {
     let deadline = prop::option::weighted(0.5, prop::sample::select(vec![0, LEASE, 3 * LEASE]));
-    (0..7_usize, deadline).prop_map(|(count, deadline)| {
+    let start = prop::option::weighted(0.3, prop::sample::select(vec![-1, 0, 1, LEASE]));
+    let retry = prop::option::weighted(0.7, retry());
+    (0..7_usize, deadline, start, retry).prop_map(|(count, deadline, start, retry)| {
         let ids: Vec<String> = (0..count).map(|index| format!("r{index}")).collect();
         let submission = Submission {
+            not_before: start.map(|after| Timestamp::from_millis(START + after)),
+            retry: retry.map(Arc::new),
             deadline_at: deadline.map(|after| Timestamp::from_millis(START + after)),
             retention_millis: RETENTION,
             ..Submission::new("acme", "reboot").with_resources(ids.iter().map(String::as_str))
@@ -116,9 +146,13 @@ fn fenced(operation: &Operation, step: &Step) -> Command {
     match step.command.clone() {
         Command::Heartbeat { .. } => Command::Heartbeat { fence },
         Command::Report(report) => Command::Report(Report { fence, ..report }),
-        command @ (Command::Lease { .. } | Command::Cancel | Command::Delete | Command::Tick) => {
-            command
-        }
+        command @ (Command::Lease { .. }
+        | Command::Cancel
+        | Command::Delete
+        | Command::Hasten
+        | Command::ExtendDeadline { .. }
+        | Command::Finish(_)
+        | Command::Tick) => command,
     }
 }
 
@@ -140,6 +174,25 @@ fn walk(
         check(&before, &command, &decided, &operation, now);
     }
     (operation, now)
+}
+
+/// The resources that another attempt opens again.
+fn reopened(decided: &Result<Vec<Event>, Rejected>) -> Vec<u32> {
+    let changes = decided.iter().flatten().map(|event| &event.change);
+    let reopened = changes.flat_map(|change| match change {
+        Change::Retried { reopened, .. } => reopened.as_slice(),
+        Change::Submitted
+        | Change::Leased { .. }
+        | Change::Extended
+        | Change::Reported { .. }
+        | Change::Released { .. }
+        | Change::Ready
+        | Change::DeadlineMoved { .. }
+        | Change::CancelRequested
+        | Change::Ended { .. }
+        | Change::Removed { .. } => &[],
+    });
+    reopened.map(|(index, _)| *index).collect()
 }
 
 fn recount(operation: &Operation) -> Tally {
@@ -173,9 +226,13 @@ proptest! {
 
     #[test]
     fn what_has_ended_never_changes(operation in operation(), steps in steps()) {
-        walk(operation, &steps, |before, _, _, after, _| {
-            for (was, is) in before.resources.iter().zip(after.resources.iter()) {
-                assert!(was == is || !was.status.is_ended(), "{was:?} became {is:?}");
+        walk(operation, &steps, |before, _, decided, after, _| {
+            let reopened = reopened(decided);
+            for (index, was) in before.resources.indexed() {
+                // What is tried again had not ended for good. No other event opens anything.
+                let is = after.resources.get(*index);
+                let stays = is.is_none() || is == Some(was);
+                assert!(stays || !was.status.is_ended() || reopened.contains(index), "{was:?} became {is:?}");
             }
             if before.phase.is_ended() && !after.removed {
                 assert_eq!(before, after);
@@ -206,7 +263,13 @@ proptest! {
             let shown = match command {
                 Command::Heartbeat { fence } => Some(*fence),
                 Command::Report(report) => Some(report.fence),
-                Command::Lease { .. } | Command::Cancel | Command::Delete | Command::Tick => None,
+                Command::Lease { .. }
+                | Command::Cancel
+                | Command::Delete
+                | Command::Hasten
+                | Command::ExtendDeadline { .. }
+                | Command::Finish(_)
+                | Command::Tick => None,
             };
             if shown.is_some_and(|fence| fence != before.fence || fence == 0) {
                 let expected = if before.removed { Rejected::Removed } else { Rejected::StaleFence };
@@ -223,6 +286,28 @@ proptest! {
             assert_eq!(after.lease.is_some(), runs);
             assert_eq!(after.ended_at.is_some(), after.phase.is_ended());
             assert!(!runs || after.attempt > 0);
+        });
+    }
+
+    /// An operation waits for its time or for a worker, and there are no more attempts than its kind allows.
+    #[test]
+    fn attempts_are_bounded_and_begin_on_time(operation in operation(), steps in steps()) {
+        walk(operation, &steps, |before, command, decided, after, now| {
+            let retried = decided.iter().flatten().any(|event| matches!(event.change, Change::Retried { .. }));
+            if let Some(retry) = &after.retry {
+                assert!(after.attempt <= retry.attempts_max);
+                assert!(!retried || before.attempt < retry.attempts_max);
+            } else {
+                assert!(!retried);
+            }
+            if matches!(command, Command::Lease { .. }) && decided.is_ok() {
+                assert_eq!(before.not_before, None);
+            }
+            assert!(after.not_before.is_none() || after.phase == Phase::Queued);
+            let hastened = *command == Command::Hasten;
+            if before.not_before.is_some() && after.not_before.is_none() && after.phase == Phase::Queued && !hastened {
+                assert!(before.not_before <= Some(now));
+            }
         });
     }
 
@@ -301,7 +386,7 @@ proptest! {
 /// The operation with just those resources that the command says it needs.
 fn loaded_for(operation: &Operation, command: &Command) -> Operation {
     use longrun_model::Touch;
-    let wanted = |id: &longrun_model::ResourceId| match command.touch() {
+    let wanted = |id: &longrun_model::ResourceId| match command.touch_on(operation) {
         Touch::Head => false,
         Touch::Named(results) => results.iter().any(|result| result.id == *id),
         Touch::All => true,

@@ -7,7 +7,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use longrun_dialects::Options;
 use longrun_engine::Engine;
-use longrun_model::Ids;
+use longrun_model::{Ids, StuckRule};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -21,6 +21,7 @@ pub(crate) struct App {
     pub(crate) master_key: MasterKey,
     pub(crate) dialects: Options,
     pub(crate) kinds: HashMap<String, KindSettings>,
+    pub(crate) stuck: StuckRule,
     /// Whether the server is about to end and wants no new work.
     pub(crate) draining: AtomicBool,
     /// Whether requests came over TLS.

@@ -19,6 +19,11 @@ pub(crate) fn secret_text(length: usize) -> String {
         .collect()
 }
 
+/// Any number: no secret.
+pub(crate) fn any() -> u32 {
+    fastrand::u32(..)
+}
+
 /// A number for a request: unlike any other, and no secret.
 pub(crate) fn request_id() -> RequestId {
     RequestId(fastrand::u128(..))

@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use zeroize::Zeroizing;
 
 /// The account whose keys act for all accounts.
@@ -266,6 +267,8 @@ impl Key {
 #[derive(Default)]
 pub(crate) struct KeyRing {
     keys: RwLock<Keys>,
+    /// Counts what was put onto the ring and taken off it.
+    edition: AtomicU64,
 }
 
 #[derive(Default)]
@@ -277,6 +280,49 @@ struct Keys {
 impl KeyRing {
     /// Takes a key onto the ring, in place of one with the same id.
     pub(crate) fn put(&self, access_key: &AccessKey, master_key: &MasterKey) {
+        let mut keys = self.keys.write();
+        self.edition.fetch_add(1, SeqCst);
+        keys.put(access_key, master_key);
+    }
+
+    /// What [`KeyRing::replace`] wants to know: ask before reading the store.
+    pub(crate) fn edition(&self) -> u64 {
+        self.edition.load(SeqCst)
+    }
+
+    /// Puts these keys in place of all others, unless some have come or gone since the ring had this edition.
+    pub(crate) fn replace(&self, edition: u64, access_keys: &[AccessKey], master_key: &MasterKey) {
+        let mut replaced = Keys::default();
+        for access_key in access_keys {
+            replaced.put(access_key, master_key);
+        }
+        let mut keys = self.keys.write();
+        if self.edition() == edition {
+            *keys = replaced;
+        }
+    }
+
+    /// Takes a key off the ring.
+    pub(crate) fn remove(&self, id: &str) {
+        let mut keys = self.keys.write();
+        self.edition.fetch_add(1, SeqCst);
+        keys.by_id.remove(id);
+        keys.by_token.retain(|_, key| *key.id != *id);
+    }
+
+    /// The key with this id.
+    pub(crate) fn by_id(&self, id: &str) -> Option<Arc<Key>> {
+        self.keys.read().by_id.get(id).cloned()
+    }
+
+    /// The key that this bearer token belongs to. Found by the token's hash, which tells a guesser nothing.
+    pub(crate) fn by_token(&self, token: &str) -> Option<Arc<Key>> {
+        self.keys.read().by_token.get(&digest(token)).cloned()
+    }
+}
+
+impl Keys {
+    fn put(&mut self, access_key: &AccessKey, master_key: &MasterKey) {
         let Some(secret) = master_key.open(&access_key.id, &access_key.sealed_secret) else {
             tracing::error!(key.id = %access_key.id, "the secret of an access key was sealed with another master key");
             return;
@@ -294,33 +340,10 @@ impl KeyRing {
             disabled: access_key.disabled,
             policy,
         });
-        let mut keys = self.keys.write();
-        keys.by_token.retain(|_, other| other.id != key.id);
-        keys.by_token
+        self.by_token.retain(|_, other| other.id != key.id);
+        self.by_token
             .insert(access_key.token_digest, Arc::clone(&key));
-        keys.by_id.insert(key.id.clone(), key);
-    }
-
-    /// Takes a key off the ring.
-    pub(crate) fn remove(&self, id: &str) {
-        let mut keys = self.keys.write();
-        keys.by_id.remove(id);
-        keys.by_token.retain(|_, key| *key.id != *id);
-    }
-
-    /// The key with this id.
-    pub(crate) fn by_id(&self, id: &str) -> Option<Arc<Key>> {
-        self.keys.read().by_id.get(id).cloned()
-    }
-
-    /// The key that this bearer token belongs to. Found by the token's hash, which tells a guesser nothing.
-    pub(crate) fn by_token(&self, token: &str) -> Option<Arc<Key>> {
-        self.keys.read().by_token.get(&digest(token)).cloned()
-    }
-
-    /// Whether there is no key at all.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.keys.read().by_id.is_empty()
+        self.by_id.insert(key.id.clone(), key);
     }
 }
 
@@ -346,7 +369,7 @@ mod tests {
         ring.put(&access_key, &master_key);
         assert!(ring.by_token(&new.token).unwrap().disabled);
         ring.remove(&new.id);
-        assert!(ring.is_empty() && ring.by_token(&new.token).is_none());
+        assert!(ring.by_id(&new.id).is_none() && ring.by_token(&new.token).is_none());
     }
 
     #[test]

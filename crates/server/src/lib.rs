@@ -22,6 +22,7 @@ mod store_url;
 
 pub use clock::SystemClock;
 pub use keys::{KeyError, KeyInfo, KeyWish, NewKey, add_key, list_keys, remove_key, switch_key};
+pub use longrun_store::Share;
 pub use master_key::{MasterKey, MasterKeyError};
 pub use policy::PolicyError;
 pub use server::{Server, StartError};

@@ -61,6 +61,15 @@ impl MasterKey {
         }
     }
 
+    /// The key in this file, which somebody has made.
+    pub fn load(path: &Path) -> Result<Self, MasterKeyError> {
+        let digits = fs::read_to_string(path).map_err(|source| MasterKeyError::File {
+            path: path.display().to_string(),
+            source,
+        })?;
+        Self::from_hex(&Zeroizing::new(digits))
+    }
+
     fn write(&self, path: &Path) -> io::Result<()> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);

@@ -15,11 +15,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio_rustls::TlsAcceptor;
 
+/// The pause between two looks at the access keys, where other servers may change them: half of what it may take until
+/// a key that was switched off is refused everywhere.
+const KEYS_PAUSE: Duration = Duration::from_millis(2_500);
 /// The project of the key for development.
 const DEV_PROJECT: &str = "0123456789abcdef0123456789abcdef";
 /// Its account.
@@ -32,6 +36,8 @@ pub struct Server {
     dev_key: Option<NewKey>,
     stop: oneshot::Sender<()>,
     listening: JoinHandle<()>,
+    /// What reads the access keys that other servers change, if there may be any.
+    reloading: Option<AbortHandle>,
 }
 
 /// Why a server did not start.
@@ -79,13 +85,16 @@ impl Server {
             .local_addr()
             .map_err(|source| StartError::Listen { address, source })?;
         let engine = Engine::start(store, Arc::new(SystemClock));
+        engine.limit(settings.limits());
         let ids = Ids::new(engine.id_secret(chance::secret_bytes()).await?);
         let keys = KeyRing::default();
-        for access_key in engine.access_keys().await? {
-            keys.put(&access_key, &settings.master_key);
+        let access_keys = engine.access_keys().await?;
+        for access_key in &access_keys {
+            keys.put(access_key, &settings.master_key);
         }
         let dev_key = match &settings.dev {
-            Some(dev) if keys.is_empty() => {
+            // Keys that another master key has sealed are keys all the same.
+            Some(dev) if access_keys.is_empty() => {
                 Some(make_dev_key(dev, &engine, &keys, &settings.master_key).await?)
             }
             _ => None,
@@ -98,9 +107,14 @@ impl Server {
             master_key: settings.master_key,
             dialects: settings.dialects,
             kinds: settings.kinds,
+            stuck: settings.stuck,
             draining: AtomicBool::new(false),
             secure: acceptor.is_some(),
         });
+        let reloading = app
+            .engine
+            .is_shared()
+            .then(|| tokio::spawn(reload_keys(Arc::clone(&app))).abort_handle());
         let edge = Arc::new(Edge::new(Arc::clone(&app)));
         let (stop, stopped) = oneshot::channel();
         let listening = tokio::spawn(listen::run(listener, acceptor, edge, stopped));
@@ -111,6 +125,7 @@ impl Server {
             dev_key,
             stop,
             listening,
+            reloading,
         })
     }
 
@@ -127,6 +142,7 @@ impl Server {
     /// Takes no more requests, lets those that run finish, commits what waits, and ends.
     pub async fn stop(self) {
         self.app.draining.store(true, SeqCst);
+        self.reloading.iter().for_each(AbortHandle::abort);
         self.app.engine.end_waits();
         // If nobody listens any more, there is nobody to tell.
         let _ = self.stop.send(());
@@ -135,6 +151,18 @@ impl Server {
         // Waits for the thread that commits, which is no thing to do on a thread of the runtime.
         let _ = tokio::task::spawn_blocking(move || app.engine.stop()).await;
         tracing::info!("ended");
+    }
+}
+
+/// Reads the access keys again and again: another server may have switched one off.
+async fn reload_keys(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(KEYS_PAUSE).await;
+        let edition = app.keys.edition();
+        // What went wrong is in the log; the keys that are known stay good meanwhile.
+        if let Ok(access_keys) = app.engine.access_keys().await {
+            app.keys.replace(edition, &access_keys, &app.master_key);
+        }
     }
 }
 

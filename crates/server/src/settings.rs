@@ -2,10 +2,12 @@
 
 use crate::MasterKey;
 use longrun_dialects::Options;
-use longrun_model::MixedEnd;
+use longrun_model::{MixedEnd, Retry, StuckRule};
+use longrun_store::{Limits, Share};
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The settings of a server.
 #[derive(Debug)]
@@ -22,6 +24,10 @@ pub struct Settings {
     pub dialects: Options,
     /// What is special about some kinds of operation.
     pub kinds: HashMap<String, KindSettings>,
+    /// What accounts may have of the workers, `*` those that are not named.
+    pub accounts: HashMap<String, Share>,
+    /// From when on an operation counts as stuck.
+    pub stuck: StuckRule,
 }
 
 /// A certificate and its key.
@@ -49,7 +55,7 @@ impl std::fmt::Debug for Dev {
 }
 
 /// What is special about a kind of operation.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct KindSettings {
     /// What a mixed end counts as, where a dialect knows no third word.
     pub mixed_end: MixedEnd,
@@ -57,6 +63,31 @@ pub struct KindSettings {
     pub retention_ms: Option<i64>,
     /// How long the work may take, when the submitter does not say.
     pub deadline_ms: Option<i64>,
+    /// How many of them may run at once.
+    pub running_max: Option<u32>,
+    /// When failed work is tried again; without it, never, and lost leases are not counted.
+    pub retry: Option<Arc<Retry>>,
+}
+
+/// The account that stands for all that are not named.
+const OTHERS: &str = "*";
+
+impl Settings {
+    /// What leases are held to.
+    pub(crate) fn limits(&self) -> Limits {
+        let kinds = self.kinds.iter().filter_map(|(name, kind)| {
+            let max = kind.running_max?;
+            Some((name.as_str().into(), max))
+        });
+        let named = self.accounts.iter().filter(|(name, _)| *name != OTHERS);
+        Limits {
+            kinds: kinds.collect(),
+            accounts: named
+                .map(|(name, share)| (name.as_str().into(), *share))
+                .collect(),
+            usual: self.accounts.get(OTHERS).copied().unwrap_or_default(),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -68,6 +99,8 @@ impl Default for Settings {
             master_key: MasterKey::random(),
             dialects: Options::default(),
             kinds: HashMap::new(),
+            accounts: HashMap::new(),
+            stuck: StuckRule::default(),
         }
     }
 }

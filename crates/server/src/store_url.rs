@@ -1,7 +1,10 @@
 //! Which store is meant.
 
 use crate::StartError;
-use longrun_store::{MemoryStore, SqliteStore, Store};
+use longrun_store::{
+    MemoryStore, PostgresStore, PostgresUrl, PostgresUrlError, SqliteStore, Store,
+};
+use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -14,22 +17,39 @@ pub enum StoreUrl {
     Memory,
     /// A SQLite file.
     Sqlite(PathBuf),
+    /// A PostgreSQL database.
+    Postgres(Box<PostgresUrl>),
 }
 
 impl StoreUrl {
     /// Opens the store.
-    pub fn open(&self) -> Result<Arc<dyn Store>, StartError> {
+    pub async fn open(&self) -> Result<Arc<dyn Store>, StartError> {
         Ok(match self {
             Self::Memory => Arc::new(MemoryStore::default()),
             Self::Sqlite(path) => Arc::new(SqliteStore::open(path)?),
+            Self::Postgres(url) => Arc::new(PostgresStore::open(url).await?),
         })
     }
 }
 
-/// Why a text is no address of a store.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no store: use `sqlite:PATH` or `memory:`")]
-pub struct NoStore(String);
+/// Why a text is no address of a store. An address of a database is not repeated: there may be a password in it.
+#[derive(Debug, thiserror::Error)]
+pub enum NoStore {
+    /// It begins with nothing that is known.
+    #[error("`{0}` is no store: use `sqlite:PATH`, `postgres://…` or `memory:`")]
+    Unknown(String),
+    /// The address of a database cannot be used.
+    #[error("{0}{cause}", cause = cause_of(.0))]
+    Postgres(PostgresUrlError),
+}
+
+/// What lies behind an error, to be said in the same line: whoever reads settings shows no chain of causes.
+fn cause_of(error: &PostgresUrlError) -> String {
+    error
+        .source()
+        .map(|cause| format!(": {cause}"))
+        .unwrap_or_default()
+}
 
 impl FromStr for StoreUrl {
     type Err = NoStore;
@@ -40,7 +60,11 @@ impl FromStr for StoreUrl {
             Some(("sqlite", path)) if !path.is_empty() => {
                 Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).into()))
             }
-            _ => Err(NoStore(text.to_owned())),
+            Some(("postgres" | "postgresql", _)) => {
+                let url = text.parse().map_err(NoStore::Postgres)?;
+                Ok(Self::Postgres(Box::new(url)))
+            }
+            _ => Err(NoStore::Unknown(text.to_owned())),
         }
     }
 }
@@ -50,6 +74,7 @@ impl fmt::Display for StoreUrl {
         match self {
             Self::Memory => formatter.write_str("memory:"),
             Self::Sqlite(path) => write!(formatter, "sqlite:{}", path.display()),
+            Self::Postgres(url) => url.fmt(formatter),
         }
     }
 }
@@ -77,9 +102,29 @@ mod tests {
             ("sqlite:", None),
             ("memory:x", None),
             ("longrun.db", None),
-            ("postgres://db/longrun", None),
+            ("postgres:", None),
+            ("postgres://u@db/longrun?colour=blue", None),
         ] {
             assert_eq!(text.parse().ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_databases_are_shown_without_secrets() {
+        for (text, expected) in [
+            (
+                "postgres://u:s3cret@a:1,b:2/d?sslmode=disable",
+                "postgres://a:1,b:2/d",
+            ),
+            (
+                "postgresql://u:s3cret@db:port/d",
+                "the address of the database cannot be understood: ",
+            ),
+        ] {
+            let parsed: Result<StoreUrl, _> = text.parse();
+            let shown = parsed.map_or_else(|error| error.to_string(), |url| url.to_string());
+            assert!(shown.starts_with(expected), "{shown}");
+            assert!(!shown.contains("s3cret"), "{shown}");
         }
     }
 }

@@ -40,4 +40,14 @@ pub enum StoreError {
     /// Another process uses the file.
     #[error("`{0}` is in use by another process: a store file serves one process at a time")]
     InUse(String),
+    /// The database is not one that operations can be kept in.
+    #[error("the database cannot be used: {0}")]
+    Unsuitable(String),
+    /// The connection was lost while a commit was being made, and could not be made again to see what became of it.
+    /// Submissions under an idempotency key, and commands with a fence, can be repeated without harm.
+    #[error("it is not known whether a commit was made")]
+    OutcomeUnknown {
+        /// What the database, or the connection, said last.
+        source: Box<dyn Error + Send + Sync>,
+    },
 }

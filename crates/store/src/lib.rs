@@ -19,16 +19,26 @@
 //! ```
 
 mod access_key;
+mod doing;
 mod error;
+mod feed;
+mod layout;
+mod limits;
 mod memory;
+mod postgres;
 mod query;
+mod record;
 mod sqlite;
+mod turns;
 mod workset;
 mod write;
 
 pub use access_key::AccessKey;
 pub use error::StoreError;
+pub use feed::{Changed, Changes, Cursor, Queued};
+pub use limits::{Limits, Share};
 pub use memory::MemoryStore;
+pub use postgres::{PostgresStore, PostgresUrl, PostgresUrlError};
 pub use query::{Due, Filter, HistoryEntry, Page};
 pub use sqlite::SqliteStore;
 pub use write::{LeaseWish, Refused, Submitted, Write, Written};
@@ -44,12 +54,17 @@ pub type Committed = Vec<Result<Written, Refused>>;
 /// Calls may block their thread for as long as a disk takes: the engine makes each commit from a thread of its own.
 pub trait Store: Send + Sync + 'static {
     /// Carries out `writes` in order, as one transaction. Once it has returned, they are durable. An error means that
-    /// none of them happened.
+    /// none of them happened, unless it is [`StoreError::OutcomeUnknown`].
     fn commit(
         &self,
         writes: Vec<Write>,
         now: Timestamp,
     ) -> BoxFuture<'_, Result<Committed, StoreError>>;
+
+    /// Holds the leases that are given from here on to these limits. Whatever runs goes on.
+    fn limit(&self, limits: Limits) {
+        let _ = limits;
+    }
 
     /// The operation with this key and all its resources. One that was removed is still found, and says so.
     fn get(&self, key: OperationKey) -> BoxFuture<'_, Result<Option<Operation>, StoreError>>;
@@ -78,4 +93,19 @@ pub trait Store: Send + Sync + 'static {
 
     /// The secret that textual ids are made with. The first caller's proposal stays for the life of the store.
     fn id_secret(&self, proposal: [u8; 16]) -> BoxFuture<'_, Result<[u8; 16], StoreError>>;
+
+    /// Whether other servers may commit to the same store while this one has it open.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// What other servers have committed since `since`. None of their commits is ever left out without saying so,
+    /// however late it became visible.
+    fn changes(&self, since: Cursor) -> BoxFuture<'_, Result<Changes, StoreError>> {
+        let nothing = Changes {
+            cursor: since,
+            ..Changes::default()
+        };
+        ready(Ok(nothing)).boxed()
+    }
 }

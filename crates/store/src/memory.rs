@@ -1,9 +1,11 @@
 //! The store that forgets everything when it ends: for tests and emulators, and the oracle for the others.
 
 use crate::query::Paging;
+use crate::turns::{self, Book, Lane, Lanes, Round};
 use crate::workset::{self, AccessKeyChange, Changes, Indexed, Tables, Touched};
 use crate::{
-    AccessKey, Committed, Due, Filter, HistoryEntry, LeaseWish, Page, Store, StoreError, Write,
+    AccessKey, Committed, Due, Filter, HistoryEntry, LeaseWish, Limits, Page, Store, StoreError,
+    Write,
 };
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use longrun_model::{
@@ -27,7 +29,9 @@ struct State {
     operations: BTreeMap<OperationKey, Arc<Operation>>,
     history: BTreeMap<(OperationKey, u64), Event>,
     timers: BTreeSet<(Timestamp, OperationKey)>,
-    queue: BTreeMap<(KindName, Account), BTreeSet<(u8, OperationKey)>>,
+    queue: BTreeMap<(KindName, u8), BTreeMap<Account, BTreeSet<OperationKey>>>,
+    book: Book,
+    round: Round,
     idempotent: HashMap<(Account, Box<str>), (OperationKey, [u8; 16])>,
     access_keys: BTreeMap<Box<str>, AccessKey>,
     id_secret: Option<[u8; 16]>,
@@ -40,11 +44,16 @@ impl Store for MemoryStore {
         now: Timestamp,
     ) -> BoxFuture<'_, Result<Committed, StoreError>> {
         let mut state = self.state.lock();
+        state.round = Round::default();
         let committed = workset::run(&mut *state, writes, now).map(|(changes, results)| {
             state.save(changes);
             results
         });
         ready(committed).boxed()
+    }
+
+    fn limit(&self, limits: Limits) {
+        self.state.lock().book.limits = Arc::new(limits);
     }
 
     fn get(&self, key: OperationKey) -> BoxFuture<'_, Result<Option<Operation>, StoreError>> {
@@ -153,15 +162,17 @@ impl State {
         }
         let after = Indexed::of(operation);
         self.timers.extend(after.due_at.map(|due_at| (due_at, key)));
-        let lane = self
-            .queue
-            .entry((operation.kind.clone(), operation.account.clone()))
-            .or_default();
-        let place = (workset::urgency(operation.priority), key);
+        self.book.settle(&self.round, operation, before);
+        let place = (operation.kind.clone(), workset::urgency(operation.priority));
+        let lanes = self.queue.entry(place).or_default();
+        let lane = lanes.entry(operation.account.clone()).or_default();
         if after.waiting {
-            lane.insert(place);
+            lane.insert(key);
         } else {
-            lane.remove(&place);
+            lane.remove(&key);
+        }
+        if lane.is_empty() {
+            lanes.remove(&operation.account);
         }
     }
 
@@ -218,22 +229,55 @@ impl Tables for State {
         wish: &LeaseWish,
         taken: &HashSet<OperationKey>,
     ) -> Result<Vec<OperationKey>, StoreError> {
-        let wanted = |(kind, account): &(KindName, Account)| {
-            wish.kinds.contains(kind) && wish.account.as_ref().is_none_or(|own| own == account)
-        };
-        let lanes = self.queue.iter().filter(|(lane, _)| wanted(lane));
-        let free = lanes.map(|(_, lane)| {
-            lane.iter()
-                .filter(|(_, key)| !taken.contains(key))
-                .take(wish.max)
-        });
-        let lanes = free.map(|lane| lane.copied().collect()).collect();
-        Ok(workset::interleave(lanes, wish.max))
+        let (mut book, mut round) = (
+            std::mem::take(&mut self.book),
+            std::mem::take(&mut self.round),
+        );
+        let picked = turns::pick(self, &mut book, &mut round, wish, taken);
+        (self.book, self.round) = (book, round);
+        picked
     }
 
     fn next_key(&mut self) -> OperationKey {
         self.last_key += 1;
         OperationKey::new(self.last_key).expect("2^53 operations do not fit into memory")
+    }
+}
+
+impl Lanes for State {
+    fn next_urgency(&mut self, kind: &KindName, from: u8) -> Result<Option<u8>, StoreError> {
+        let places = self
+            .queue
+            .range((kind.clone(), from)..=(kind.clone(), u8::MAX));
+        let mut filled = places.filter(|(_, lanes)| !lanes.is_empty());
+        Ok(filled.next().map(|((_, urgency), _)| *urgency))
+    }
+
+    fn next_account(
+        &mut self,
+        kind: &KindName,
+        urgency: u8,
+        after: Option<&Account>,
+    ) -> Result<Option<Account>, StoreError> {
+        let Some(lanes) = self.queue.get(&(kind.clone(), urgency)) else {
+            return Ok(None);
+        };
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut later = lanes.range::<Account, _>((start, Bound::Unbounded));
+        Ok(later.next().map(|(account, _)| account.clone()))
+    }
+
+    fn next_operation(
+        &mut self,
+        (kind, urgency, account): &Lane,
+        after: Option<OperationKey>,
+    ) -> Result<Option<OperationKey>, StoreError> {
+        let lanes = self.queue.get(&(kind.clone(), *urgency));
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        Ok(lanes
+            .and_then(|lanes| lanes.get(account))
+            .and_then(|lane| lane.range((start, Bound::Unbounded)).next())
+            .copied())
     }
 }
 

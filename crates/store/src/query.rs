@@ -1,7 +1,7 @@
 //! What can be asked of a store, and what it says.
 
 use longrun_model::{
-    Account, Event, KindName, Operation, OperationKey, Phase, ProjectId, Timestamp,
+    Account, Event, KindName, Operation, OperationKey, Phase, ProjectId, StuckRule, Timestamp,
 };
 use std::ops::ControlFlow;
 
@@ -18,6 +18,8 @@ pub struct Filter {
     pub project: Option<ProjectId>,
     /// With all of these labels.
     pub labels: Vec<(Box<str>, Box<str>)>,
+    /// Stuck by this rule, at this instant.
+    pub stuck: Option<(StuckRule, Timestamp)>,
     /// Submitted later than this.
     pub created_after: Option<Timestamp>,
     /// Older than this one: where the page before ended.
@@ -95,8 +97,16 @@ impl Paging {
 }
 
 impl Filter {
-    /// Whether a list looks at `operation` at all: an account's list does not see others', nor removed ones.
+    /// Whether only operations that have not ended can match: then a list walks these, however many others there are.
+    pub(crate) fn walks_live(&self) -> bool {
+        self.stuck.is_some() || self.phase.is_some_and(|phase| !phase.is_ended())
+    }
+
+    /// Whether a list looks at `operation` at all: at all that live, or those of the account that were not removed.
     pub(crate) fn examines(&self, operation: &Operation) -> bool {
+        if self.walks_live() {
+            return !operation.phase.is_ended();
+        }
         self.account
             .as_ref()
             .is_none_or(|account| operation.account == *account && !operation.removed)
@@ -118,6 +128,9 @@ impl Filter {
                 .project
                 .as_ref()
                 .is_none_or(|project| operation.project.as_ref() == Some(project))
+            && self
+                .stuck
+                .is_none_or(|(rule, now)| rule.reason(operation, now).is_some())
             && self
                 .created_after
                 .is_none_or(|instant| operation.created_at > instant)

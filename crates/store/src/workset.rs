@@ -1,7 +1,7 @@
 //! The operations that one commit works on: loaded when a write first needs them, changed in memory by the model, and
 //! saved together at the end. Every store runs its commits through here, so that all of them behave alike.
 
-use crate::{AccessKey, LeaseWish, Refused, StoreError, Submitted, Write, Written};
+use crate::{AccessKey, LeaseWish, Refused, StoreError, Submitted, Write, Written, turns};
 use longrun_model::{
     Account, Change, Command, Event, Operation, OperationKey, Rejected, Resource, Submission,
     Timestamp, Touch, apply, decide,
@@ -62,6 +62,10 @@ pub(crate) struct Indexed {
     pub(crate) due_at: Option<Timestamp>,
     /// Whether it waits for a worker.
     pub(crate) waiting: bool,
+    /// Whether a worker holds it.
+    pub(crate) held: bool,
+    /// Whether it has not ended.
+    pub(crate) live: bool,
 }
 
 impl Indexed {
@@ -70,6 +74,8 @@ impl Indexed {
         Self {
             due_at: operation.due_at(),
             waiting: !operation.removed && operation.is_leasable(),
+            held: turns::is_held(operation.phase),
+            live: !operation.phase.is_ended(),
         }
     }
 }
@@ -254,11 +260,17 @@ impl<T: Tables> Workset<'_, T> {
         if account.is_some_and(|account| touched.operation.account != *account) {
             return Ok(Err(Refused::NotFound));
         }
+        let was = touched.operation.phase;
+        if command.touch_on(&touched.operation) == Touch::All {
+            self.touch(key, Touch::All)?;
+        }
+        let touched = self.touched.get_mut(&key).expect("it was touched just now");
         Ok(touched
             .carry_out(command, now)
             .map_err(Refused::Rejected)
             .map(|(changed, refused)| Written::Commanded {
                 operation: Arc::clone(&touched.operation),
+                was,
                 changed,
                 refused,
             }))
@@ -360,6 +372,10 @@ impl Touched {
                 self.changed_resources
                     .extend(results.iter().map(|(index, _)| *index));
             }
+            Change::Retried { reopened, .. } => {
+                self.changed_resources
+                    .extend(reopened.iter().map(|(index, _)| *index));
+            }
             Change::Ended { .. } if self.operation.tally.unfinished() > 0 => {
                 let open = self
                     .operation
@@ -373,6 +389,8 @@ impl Touched {
             | Change::Leased { .. }
             | Change::Extended
             | Change::Released { .. }
+            | Change::Ready
+            | Change::DeadlineMoved { .. }
             | Change::CancelRequested
             | Change::Ended { .. }
             | Change::Removed { .. } => (),
@@ -380,53 +398,7 @@ impl Touched {
     }
 }
 
-/// Takes turns between lanes: by urgency first, then one from each lane after the other, oldest first.
-///
-/// A lane holds the waiting operations of one account and one kind, each with its urgency (0 is the most urgent).
-pub(crate) fn interleave(lanes: Vec<Vec<(u8, OperationKey)>>, max: usize) -> Vec<OperationKey> {
-    let mut turns: Vec<(u8, usize, OperationKey)> = Vec::new();
-    for lane in lanes {
-        let mut turn = (u8::MAX, 0);
-        for (urgency, key) in lane {
-            turn = if turn.0 == urgency {
-                (urgency, turn.1 + 1)
-            } else {
-                (urgency, 0)
-            };
-            turns.push((urgency, turn.1, key));
-        }
-    }
-    turns.sort_unstable();
-    turns.into_iter().take(max).map(|(_, _, key)| key).collect()
-}
-
 /// How urgent a priority is: 0 for the highest.
 pub(crate) fn urgency(priority: u8) -> u8 {
     longrun_model::limits::PRIORITY_MAX.saturating_sub(priority)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lanes_take_turns() {
-        let key = |number| OperationKey::new(number).unwrap();
-        let lane = |urgency, numbers: &[u64]| {
-            numbers
-                .iter()
-                .map(|number| (urgency, key(*number)))
-                .collect::<Vec<_>>()
-        };
-        let long = lane(5, &[1, 2, 3, 4, 5]);
-        for (lanes, max, expected) in [
-            (vec![long.clone()], 3, vec![1, 2, 3]),
-            (vec![long.clone(), lane(5, &[9])], 3, vec![1, 9, 2]),
-            (vec![long.clone(), lane(4, &[8, 9])], 3, vec![8, 9, 1]),
-            (vec![], 3, vec![]),
-        ] {
-            let expected: Vec<_> = expected.into_iter().map(key).collect();
-            assert_eq!(interleave(lanes, max), expected);
-        }
-    }
 }

@@ -2,8 +2,8 @@
 
 use crate::AccessKey;
 use longrun_model::{
-    Account, Command, KindName, Operation, OperationKey, RefusedResult, Rejected, Submission,
-    WorkerName,
+    Account, Command, KindName, Operation, OperationKey, Phase, RefusedResult, Rejected,
+    Submission, WorkerName,
 };
 use std::sync::Arc;
 
@@ -57,6 +57,8 @@ pub enum Written {
     Commanded {
         /// The operation.
         operation: Arc<Operation>,
+        /// Where the operation was before it.
+        was: Phase,
         /// Whether callers can see a difference.
         changed: bool,
         /// The parts of a report that were refused.

@@ -150,7 +150,12 @@ async fn what_is_no_store_is_refused() {
             "could not",
             1,
         ),
-        ("postgres://localhost/longrun".to_owned(), "no store", 2),
+        (
+            "postgres://127.0.0.1:1/longrun".to_owned(),
+            "could not connect to the database",
+            1,
+        ),
+        ("mysql://127.0.0.1/longrun".to_owned(), "no store", 2),
     ] {
         let refused = run(serve(&store), "").await;
         assert!(refused.stderr.contains(words), "{refused:?}");

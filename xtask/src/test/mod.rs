@@ -1,11 +1,12 @@
 //! `cargo xtask test`: every check and test, cheapest first, ending at the first step that fails.
 //!
-//! What a step needs and a machine may lack is set up by a module of its own beside this one ([`venv`]); it is called
-//! here, and hands the tests a variable.
+//! What a step needs and a machine may lack is set up by a module of its own beside this one ([`venv`],
+//! [`postgres`]); it is called here, and hands the tests a variable.
 
 mod build;
 mod counts;
 mod debian;
+mod postgres;
 mod runners;
 mod venv;
 
@@ -36,8 +37,15 @@ pub(crate) fn run() -> Result<ExitCode> {
     say::line(program.display());
     say::heading("python: the vendors' SDKs");
     let python = venv::python(&metadata()?.target_directory)?;
+    say::heading("postgres: a cluster for the tests");
+    let cluster = postgres::start(&metadata()?.target_directory)?;
     say::heading("test: all of them");
-    let counts = runners::run(&[("LONGRUN_BIN", &program), ("LONGRUN_TEST_PYTHON", &python)])?;
+    let counts = runners::run(&[
+        ("LONGRUN_BIN", program.as_os_str()),
+        ("LONGRUN_TEST_PYTHON", python.as_os_str()),
+        ("LONGRUN_TEST_POSTGRES", cluster.url()),
+    ])?;
+    drop(cluster);
     say::line(format_args!("\n{counts}"));
     Ok(counts.exit_code())
 }

@@ -4,13 +4,13 @@ use super::counts::{Counts, Runner};
 use crate::cargo::cargo;
 use crate::{say, shell};
 use anyhow::{Context, Result};
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write, stderr, stdout};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
 /// Runs every test with these variables set. One run that fails does not keep the next from running.
-pub(crate) fn run(variables: &[(&str, &Path)]) -> Result<Counts> {
+pub(crate) fn run(variables: &[(&str, &OsStr)]) -> Result<Counts> {
     let mut counts = Counts::default();
     for (runner, arguments) in plan(shell::succeeds(&mut cargo(["nextest", "--version"]))) {
         let mut command = cargo(arguments.iter().copied());

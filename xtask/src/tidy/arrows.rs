@@ -2,11 +2,11 @@
 
 use super::Finding;
 use super::sources::{File, Sources};
-use crate::cargo::Package;
+use crate::cargo::{Dependency, Package};
 
 /// Each crate of ours, and those of ours that it may use. A crate stands in the table because something must not be
 /// reachable from it; a new one is added together with what it may use.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("longrun-model", &[]),
     ("longrun-dialects", &["longrun-model"]),
     ("longrun-poller", &["longrun-dialects", "longrun-model"]),
@@ -14,6 +14,8 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("longrun-engine", &["longrun-model", "longrun-store"]),
     ("longrun-sim", &["longrun-model", "longrun-store"]),
     ("longrun-server", BELOW_SERVER),
+    // A client like any other: it knows the server by its API alone.
+    ("longrun-worker", &[]),
     ("longrun", BELOW_PROGRAM),
     // These two drive the program from outside and may speak every language that it speaks.
     ("longrun-tests", BELOW_PROGRAM),
@@ -36,9 +38,14 @@ const BELOW_PROGRAM: &[&str] = &[
     "longrun-store",
     "longrun-engine",
     "longrun-server",
+    "longrun-worker",
 ];
 
-/// Finds arrows that are not in the table, those of tests included: a crate that only a test reaches can be reached.
+/// What the tests of a crate may use besides: there, a client meets a real server.
+const ALLOWED_IN_TESTS: [(&str, &[&str]); 1] =
+    [("longrun-worker", &["longrun-store", "longrun-server"])];
+
+/// Finds arrows that are not in the tables. Those of tests count: a crate that only a test reaches can be reached.
 pub(super) fn check(packages: &[Package], sources: &Sources) -> Vec<Finding> {
     packages
         .iter()
@@ -54,7 +61,7 @@ fn check_one(package: &Package, sources: &Sources) -> Vec<Finding> {
         return vec![Finding::about(&manifest, what)];
     };
     let ours = package.dependencies.iter().filter(|it| it.path.is_some());
-    let turned = ours.filter(|it| !allowed.contains(&it.name.as_str()));
+    let turned = ours.filter(|it| !allowed.contains(&&*it.name) && !is_allowed_in_tests(name, it));
     turned
         .map(|it| {
             let line = line_of(sources, &manifest, &it.name);
@@ -62,6 +69,12 @@ fn check_one(package: &Package, sources: &Sources) -> Vec<Finding> {
             Finding::at(&manifest, line, what)
         })
         .collect()
+}
+
+fn is_allowed_in_tests(name: &str, dependency: &Dependency) -> bool {
+    let rows = ALLOWED_IN_TESTS.iter().filter(|(row, _)| *row == name);
+    let mut allowed = rows.flat_map(|(_, allowed)| *allowed);
+    dependency.kind.as_deref() == Some("dev") && allowed.any(|it| *it == dependency.name)
 }
 
 /// The line of a manifest that names this dependency.
@@ -79,12 +92,13 @@ fn line_of(sources: &Sources, manifest: &str, dependency: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cargo::{Dependency, root};
+    use crate::cargo::root;
 
     fn package(name: &str, dependencies: &[(&str, bool)]) -> Package {
         let dependency = |(name, ours): &(&str, bool)| Dependency {
             name: (*name).to_owned(),
             path: ours.then(|| root().join("crates")),
+            kind: None,
         };
         Package {
             name: name.to_owned(),
@@ -126,6 +140,21 @@ mod tests {
             ),
         ] {
             assert_eq!(check_text(package(name, dependencies)), findings, "{name}");
+        }
+    }
+
+    /// What the tests of a worker may use, the worker may not.
+    #[test]
+    fn tests_may_use_more() {
+        for (name, dependency, kind, good) in [
+            ("longrun-worker", "longrun-server", Some("dev"), true),
+            ("longrun-worker", "longrun-server", None, false),
+            ("longrun-worker", "longrun-engine", Some("dev"), false),
+            ("longrun-engine", "longrun-server", Some("dev"), false),
+        ] {
+            let mut package = package(name, &[(dependency, true)]);
+            package.dependencies[0].kind = kind.map(str::to_owned);
+            assert_eq!(check_text(package).is_empty(), good, "{name} {kind:?}");
         }
     }
 

@@ -1,31 +1,16 @@
-//! The native API, as this program calls it.
+//! The native API, as this program calls it: answers are kept as they came, so that they can be passed on.
 
-mod error;
 pub(crate) mod wire;
 
-pub(crate) use error::ClientError;
 #[cfg(test)]
-pub(crate) use error::Problem;
+pub(crate) use longrun_worker::Problem;
+pub(crate) use longrun_worker::{Answer, ClientError};
 
 use crate::exit::UsageError;
 use crate::settings::{self, Environment};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{Method, RequestBuilder};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use std::net::IpAddr;
+use longrun_worker::{Call, Verb, escaped};
 use std::time::Duration;
 
-/// What stands in an address as it is.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~');
-/// How long to wait for an answer that needs no waiting.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How long to wait for a connection.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 /// How much longer than the server was asked to wait we wait for it to say so.
 const SLACK: Duration = Duration::from_secs(10);
 
@@ -52,66 +37,25 @@ impl ServerArgs {
 
 /// A server and the right to ask it.
 #[derive(Clone)]
-pub(crate) struct Client {
-    http: reqwest::Client,
-    server: String,
-    token: Option<String>,
-}
-
-/// What a server answered, as it came.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    server: String,
-    status: u16,
-    /// The JSON text.
-    pub(crate) text: String,
-}
-
-impl Answer {
-    /// What the text says.
-    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
-        serde_json::from_str(&self.text).map_err(|_| self.strange())
-    }
-
-    fn strange(&self) -> ClientError {
-        ClientError::Strange {
-            server: self.server.clone(),
-            status: self.status,
-        }
-    }
-}
+pub(crate) struct Client(longrun_worker::Client);
 
 impl Client {
     /// A client for the server with this address.
     pub(crate) fn new(server: &str, token: Option<String>) -> Result<Self, UsageError> {
-        let url = reqwest::Url::parse(server).map_err(|error| {
-            UsageError(format!("`{server}` is no address of a server: {error}"))
-        })?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(UsageError(format!(
-                "`{server}` is no address of a server: it must begin with http:// or https://"
-            )));
-        }
-        let mut builder = reqwest::Client::builder()
-            .connect_timeout(CONNECT_PATIENCE)
-            .user_agent(concat!("longrun/", env!("CARGO_PKG_VERSION")));
-        if is_here(&url) {
-            // No proxy elsewhere finds a server that listens on this machine only.
-            builder = builder.no_proxy();
-        }
-        let http = builder
-            .build()
-            .map_err(|error| UsageError(format!("no client can be made: {error}")))?;
-        Ok(Self {
-            http,
-            server: server.trim_end_matches('/').to_owned(),
-            token,
-        })
+        let client = longrun_worker::Client::new(server, token);
+        client
+            .map(Self)
+            .map_err(|error| UsageError(error.to_string()))
     }
 
     /// The server's address.
     pub(crate) fn server(&self) -> &str {
-        &self.server
+        self.0.server()
+    }
+
+    /// The same server and the same right, for a worker.
+    pub(crate) fn of_worker(&self) -> longrun_worker::Client {
+        self.0.clone()
     }
 
     /// Submits an operation.
@@ -120,16 +64,16 @@ impl Client {
         submission: &wire::Submission,
         idempotency_key: Option<&str>,
     ) -> Result<Answer, ClientError> {
-        let mut request = self.request(Method::POST, "operations");
+        let mut call = self.call(Verb::Post, "operations");
         if let Some(key) = idempotency_key {
-            request = request.header("Idempotency-Key", key);
+            call = call.header("Idempotency-Key", key);
         }
-        self.send(with_json(request, submission)?).await
+        call.json(submission)?.send().await
     }
 
     /// Asks how an operation stands.
     pub(crate) async fn operation(&self, id: &str) -> Result<Answer, ClientError> {
-        self.send(self.request(Method::GET, &operation(id))).await
+        self.call(Verb::Get, &operation(id)).send().await
     }
 
     /// Asks how an operation stands, once it is another version or so long has passed.
@@ -139,181 +83,76 @@ impl Client {
         wait: Duration,
         since: u64,
     ) -> Result<Answer, ClientError> {
-        let request = self
-            .request(Method::GET, &operation(id))
+        self.call(Verb::Get, &operation(id))
             .query(&[("since", since)])
-            .header("Prefer", format!("wait={}", wait.as_secs()))
-            .timeout(wait + SLACK);
-        self.send(request).await
+            .header("Prefer", &format!("wait={}", wait.as_secs()))
+            .patience(wait + SLACK)
+            .send()
+            .await
     }
 
     /// Asks for a page of operations.
     pub(crate) async fn operations(&self, query: &[(&str, String)]) -> Result<Answer, ClientError> {
-        self.send(self.request(Method::GET, "operations").query(query))
-            .await
+        let call = self.call(Verb::Get, "operations");
+        call.query(query).send().await
     }
 
     /// Asks for a page of an operation's history.
     pub(crate) async fn events(&self, id: &str, after: u64) -> Result<Answer, ClientError> {
-        let path = format!("{}/events", operation(id));
-        self.send(self.request(Method::GET, &path).query(&[("after", after)]))
-            .await
+        let call = self.call(Verb::Get, &format!("{}/events", operation(id)));
+        call.query(&[("after", after)]).send().await
     }
 
     /// Asks for an operation to be cancelled.
     pub(crate) async fn cancel(&self, id: &str) -> Result<Answer, ClientError> {
-        self.send(self.request(Method::POST, &format!("{}:cancel", operation(id))))
-            .await
+        let call = self.call(Verb::Post, &format!("{}:cancel", operation(id)));
+        call.send().await
     }
 
     /// Deletes an operation.
     pub(crate) async fn delete(&self, id: &str) -> Result<Answer, ClientError> {
-        self.send(self.request(Method::DELETE, &operation(id)))
-            .await
+        self.call(Verb::Delete, &operation(id)).send().await
     }
 
-    /// Takes operations to carry out.
-    pub(crate) async fn lease(
-        &self,
-        wish: &wire::LeaseWish<'_>,
-    ) -> Result<Vec<wire::Leased>, ClientError> {
-        let request = self
-            .request(Method::POST, "leases")
-            .timeout(Duration::from_millis(wish.wait_ms) + SLACK);
-        let leases: wire::Leases = self.send(with_json(request, wish)?).await?.read()?;
-        Ok(leases.leases)
-    }
-
-    /// Keeps a lease.
-    pub(crate) async fn heartbeat(
-        &self,
-        lease: &wire::LeaseName<'_>,
-        patience: Duration,
-    ) -> Result<wire::Beat, ClientError> {
-        let body = wire::Heartbeat { leases: [lease] };
-        let request = self
-            .request(Method::POST, "leases:heartbeat")
-            .timeout(patience);
-        let answer = self.send(with_json(request, &body)?).await?;
-        let mut beats: wire::Beats = answer.read()?;
-        beats.leases.pop().ok_or_else(|| answer.strange())
-    }
-
-    /// Tells what became of resources.
-    pub(crate) async fn report(
-        &self,
-        report: &wire::Report<'_>,
-        patience: Duration,
-    ) -> Result<wire::Reported, ClientError> {
-        let body = wire::Reports { reports: [report] };
-        let request = self
-            .request(Method::POST, "leases:report")
-            .timeout(patience);
-        let answer = self.send(with_json(request, &body)?).await?;
-        let mut reported: wire::ReportedAll = answer.read()?;
-        reported.reports.pop().ok_or_else(|| answer.strange())
+    /// Does something to many operations, or counts them.
+    pub(crate) async fn bulk(&self, bulk: &wire::Bulk) -> Result<Answer, ClientError> {
+        let call = self.call(Verb::Post, "operations:bulk");
+        call.json(bulk)?.send().await
     }
 
     /// Makes a key.
     pub(crate) async fn add_key(&self, wish: &wire::KeyWish) -> Result<Answer, ClientError> {
-        self.send(with_json(self.request(Method::POST, "keys"), wish)?)
-            .await
+        self.call(Verb::Post, "keys").json(wish)?.send().await
     }
 
     /// Asks for the keys.
     pub(crate) async fn keys(&self) -> Result<Answer, ClientError> {
-        self.send(self.request(Method::GET, "keys")).await
+        self.call(Verb::Get, "keys").send().await
     }
 
     /// Switches a key off or on again.
     pub(crate) async fn switch_key(&self, id: &str, disabled: bool) -> Result<Answer, ClientError> {
         let verb = if disabled { "disable" } else { "enable" };
-        self.send(self.request(Method::POST, &format!("keys/{}:{verb}", escaped(id))))
-            .await
+        let call = self.call(Verb::Post, &format!("keys/{}:{verb}", escaped(id)));
+        call.send().await
     }
 
     /// Forgets a key.
     pub(crate) async fn remove_key(&self, id: &str) -> Result<Answer, ClientError> {
-        self.send(self.request(Method::DELETE, &format!("keys/{}", escaped(id))))
-            .await
+        let call = self.call(Verb::Delete, &format!("keys/{}", escaped(id)));
+        call.send().await
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self
-            .http
-            .request(method, format!("{}/api/v1/{path}", self.server))
-            .timeout(PATIENCE);
-        match &self.token {
-            Some(token) => request.bearer_auth(token),
-            None => request,
-        }
-    }
-
-    async fn send(&self, request: RequestBuilder) -> Result<Answer, ClientError> {
-        let unreachable = |error: reqwest::Error| ClientError::unreachable(&self.server, &error);
-        let response = request.send().await.map_err(unreachable)?;
-        let status = response.status();
-        let text = response.text().await.map_err(unreachable)?;
-        let answer = Answer {
-            server: self.server.clone(),
-            status: status.as_u16(),
-            text,
-        };
-        if status.is_success() {
-            return Ok(answer);
-        }
-        Err(answer
-            .read()
-            .map_or_else(|_| answer.strange(), ClientError::Problem))
+    fn call(&self, verb: Verb, path: &str) -> Call<'_> {
+        self.0.call(verb, path)
     }
 }
 
 /// Whether the address is one of this machine.
 pub(crate) fn is_here(url: &reqwest::Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+    longrun_worker::is_here(url.host_str().unwrap_or_default())
 }
 
 fn operation(id: &str) -> String {
     format!("operations/{}", escaped(id))
-}
-
-fn escaped(id: &str) -> String {
-    utf8_percent_encode(id, PLAIN).to_string()
-}
-
-fn with_json(
-    request: RequestBuilder,
-    body: &impl Serialize,
-) -> Result<RequestBuilder, ClientError> {
-    let text = serde_json::to_vec(body).map_err(ClientError::Unwritable)?;
-    Ok(request
-        .header("Content-Type", "application/json")
-        .body(text))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn servers_are_named_by_addresses() {
-        for (server, good) in [
-            ("http://127.0.0.1:8080", true),
-            ("https://longrun.example/", true),
-            ("127.0.0.1:8080", false),
-            ("localhost", false),
-            ("ftp://h", false),
-        ] {
-            assert_eq!(Client::new(server, None).is_ok(), good, "{server}");
-        }
-    }
-
-    #[test]
-    fn ids_cannot_leave_their_place_in_the_path() {
-        assert_eq!(
-            operation("op-1/../keys?x#y"),
-            "operations/op-1%2F..%2Fkeys%3Fx%23y"
-        );
-    }
 }

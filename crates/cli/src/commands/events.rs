@@ -55,6 +55,8 @@ fn details(event: &Event) -> String {
     words.extend(event.progress.as_ref().and_then(show::progress));
     words.extend(event.reason.clone());
     words.extend(event.status.clone());
+    let start = event.not_before.as_ref();
+    words.extend(start.map(|instant| format!("not before {instant}")));
     words.extend(event.error.as_ref().map(show::failure));
     words.join(", ")
 }
@@ -82,6 +84,10 @@ mod tests {
             (
                 r#"{"number":5,"at":"t","type":"ended","status":"failed","error":{"code":"c","message":"m","retryable":false}}"#,
                 "failed, c: m",
+            ),
+            (
+                r#"{"number":6,"at":"t","type":"retried","not_before":"u","error":{"code":"c","message":"m","retryable":true},"resources":[{"id":"a","status":"pending","error":null}]}"#,
+                "a pending, not before u, c: m",
             ),
         ] {
             assert_eq!(

@@ -1,12 +1,12 @@
 //! Waiting for the end of an operation, with its progress on stderr.
 
 use super::show;
-use crate::backoff::Backoff;
 use crate::client::wire::{Operation, Tally};
 use crate::client::{Answer, Client, ClientError};
 use crate::table::printable;
 use indicatif::{ProgressBar, ProgressStyle};
 use longrun_model::Phase;
+use longrun_worker::Backoff;
 use std::time::Duration;
 use tokio::time::Instant;
 

@@ -84,7 +84,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Action::Add(add) => Some(wish(add)?),
         Action::List | Action::Disable(_) | Action::Enable(_) | Action::Remove(_) => None,
     };
-    let place = place(&args)?;
+    let place = place(&args).await?;
     match args.action {
         Action::Add(_) => show_new(&place.add(wish.unwrap_or_default()).await?, as_json),
         Action::List => show_all(place.list().await?, as_json),
@@ -103,7 +103,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-fn place(args: &Args) -> anyhow::Result<Place> {
+async fn place(args: &Args) -> anyhow::Result<Place> {
     let named = args.server.is_some() || environment("LONGRUN_SERVER").is_some();
     if args.store.is_none() && (named || environment("LONGRUN_TOKEN").is_some()) {
         let server = client::ServerArgs {
@@ -116,7 +116,7 @@ fn place(args: &Args) -> anyhow::Result<Place> {
         ..Layer::default()
     };
     let settings = Settings::read(flags, args.config.as_deref(), &environment)?;
-    Ok(Place::Store(LocalStore::open(&settings)?))
+    Ok(Place::Store(LocalStore::open(&settings).await?))
 }
 
 impl Place {

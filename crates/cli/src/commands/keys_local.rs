@@ -21,7 +21,7 @@ pub(super) struct LocalStore {
 
 impl LocalStore {
     /// Opens the store of the settings.
-    pub(super) fn open(settings: &Settings) -> anyhow::Result<Self> {
+    pub(super) async fn open(settings: &Settings) -> anyhow::Result<Self> {
         if settings.store == StoreUrl::Memory {
             let text = "a memory: store lives inside its server: use --server, with LONGRUN_TOKEN";
             return Err(UsageError(text.to_owned()).into());
@@ -29,6 +29,7 @@ impl LocalStore {
         let store = settings
             .store
             .open()
+            .await
             .map_err(|error| explained(error.into()))?;
         Ok(Self {
             store,

@@ -25,6 +25,9 @@ pub(crate) struct Args {
     /// Only those of this project
     #[arg(long)]
     project: Option<String>,
+    /// Only those that do not get on: queued too long, running without news, tried again and again
+    #[arg(long)]
+    stuck: bool,
     /// At most so many
     #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
@@ -57,7 +60,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
     if args.json {
         out::line(&serde_json::to_string(&all)?)?;
     } else {
-        out::line(&table(&all.operations)?.text())?;
+        out::line(&table(&all.operations, args.stuck)?.text())?;
     }
     Ok(())
 }
@@ -74,6 +77,7 @@ fn query(args: &Args, page_size: usize, token: Option<String>) -> Vec<(&'static 
         ),
         ("kind", args.kind.clone()),
         ("project", args.project.clone()),
+        ("stuck", args.stuck.then(|| "true".to_owned())),
         ("page_size", Some(page_size.to_string())),
         ("page_token", token),
     ];
@@ -83,32 +87,37 @@ fn query(args: &Args, page_size: usize, token: Option<String>) -> Vec<(&'static 
     others.chain(labels).collect()
 }
 
-fn table(operations: &[Box<RawValue>]) -> anyhow::Result<Table> {
+fn table(operations: &[Box<RawValue>], stuck: bool) -> anyhow::Result<Table> {
     let mut table = Table::new([
         "OPERATION",
         "KIND",
         "STATUS",
         "RESOURCES",
         "CREATED",
-        "ENDED",
+        if stuck { "STUCK" } else { "ENDED" },
     ]);
     for operation in operations {
         let operation: Operation = serde_json::from_str(operation.get())?;
         let tally = show::tally(&operation).unwrap_or_default();
-        let ended = operation.ended_at.unwrap_or_default();
+        let last = if stuck {
+            operation.stuck
+        } else {
+            operation.ended_at
+        };
         table.row([
             operation.id,
             operation.kind,
             operation.status,
             tally,
             operation.created_at,
-            ended,
+            last.unwrap_or_default(),
         ]);
     }
     Ok(table)
 }
 
-fn status(text: &str) -> Result<Phase, String> {
+/// Reads a status.
+pub(super) fn status(text: &str) -> Result<Phase, String> {
     Phase::from_word(text).ok_or_else(|| {
         let words = Phase::ALL.map(Phase::as_str).join(", ");
         format!("it must be one of {words}")

@@ -1,5 +1,6 @@
 //! The commands, each with its arguments.
 
+pub(crate) mod bulk;
 pub(crate) mod events;
 mod follow;
 pub(crate) mod keys;
@@ -26,6 +27,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Get(args) => return wait::get(args).await,
         Command::Wait(args) => return wait::run(args).await,
         Command::List(args) => list::run(&args).await?,
+        Command::Bulk(args) => bulk::run(&args).await?,
         Command::Cancel(args) => one::cancel(&args).await?,
         Command::Events(args) => events::run(&args).await?,
         Command::Delete(args) => one::delete(&args).await?,

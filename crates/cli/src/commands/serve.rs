@@ -30,7 +30,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Outcome> {
     let settings = Settings::read(args.flags, args.config.as_deref(), &environment)?;
     logging::start("info", args.log_json)?;
     let mut halt = signals::watch()?;
-    let store = settings.store.open()?;
+    let store = settings.store.open().await?;
     let is_secure = settings.tls.is_some();
     let server = Server::start(server_settings(settings, args.dev)?, store).await?;
     if args.dev {
@@ -61,6 +61,8 @@ fn server_settings(settings: Settings, dev: bool) -> anyhow::Result<longrun_serv
             ..Options::default()
         },
         kinds: settings.kinds,
+        accounts: settings.accounts,
+        stuck: settings.stuck,
     })
 }
 

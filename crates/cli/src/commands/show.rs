@@ -40,9 +40,12 @@ fn head(operation: &Operation) -> Table {
     say("progress", operation.progress.as_ref().and_then(progress));
     say("project", operation.project.clone());
     say("labels", labels(operation));
-    say("attempt", Some(operation.attempt.to_string()));
+    let of = |max| format!("{} of {max}", operation.attempt);
+    let attempt = operation.attempts_max.map(of);
+    say("attempt", attempt.or(Some(operation.attempt.to_string())));
     say("created", Some(operation.created_at.clone()));
     say("started", operation.started_at.clone());
+    say("not before", operation.not_before.clone());
     say("deadline", operation.deadline_at.clone());
     say("ended", operation.ended_at.clone());
     say("kept until", operation.expires_at.clone());

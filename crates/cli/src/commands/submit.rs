@@ -28,6 +28,12 @@ pub(crate) struct Args {
     /// Makes a repeated submit return the first operation
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
+    /// How long to wait before a worker gets it, for example 10m
+    #[arg(long, value_name = "SPAN", value_parser = span::parse_ms, conflicts_with = "not_before")]
+    delay: Option<i64>,
+    /// Before when no worker gets it, as RFC 3339
+    #[arg(long, value_name = "TIME")]
+    not_before: Option<String>,
     /// When unfinished work expires, for example 30m
     #[arg(long, value_name = "SPAN", value_parser = span::parse_ms)]
     deadline: Option<i64>,
@@ -89,7 +95,10 @@ fn submission(args: Args) -> Result<Submission, UsageError> {
         resources: args
             .resources
             .into_iter()
-            .map(|id| NewResource { id })
+            .map(|id| NewResource {
+                id,
+                ..NewResource::default()
+            })
             .collect(),
         input: args.input.map(Input::read).transpose()?,
         project: args.project,
@@ -97,6 +106,8 @@ fn submission(args: Args) -> Result<Submission, UsageError> {
         resource_group: args.resource_group,
         labels: args.labels.into_iter().collect(),
         priority: args.priority,
+        not_before: args.not_before,
+        delay_ms: args.delay,
         deadline_ms: args.deadline,
         retention_ms: args.retention,
     })
@@ -172,6 +183,14 @@ mod tests {
             (
                 &["r", "--deadline", "30m", "--retention", "7d"],
                 r#"{"kind":"r","deadline_ms":1800000,"retention_ms":604800000}"#,
+            ),
+            (
+                &["r", "--delay", "10m"],
+                r#"{"kind":"r","delay_ms":600000}"#,
+            ),
+            (
+                &["r", "--not-before", "2030-01-01T00:00:00Z"],
+                r#"{"kind":"r","not_before":"2030-01-01T00:00:00Z"}"#,
             ),
             (
                 &[

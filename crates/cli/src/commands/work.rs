@@ -3,11 +3,14 @@
 use crate::client;
 use crate::exit::UsageError;
 use crate::settings::environment;
-use crate::worker::{self, CommandRunner, Plan};
+use crate::worker::CommandRunner;
 use crate::{logging, signals};
 use longrun_model::limits::LEASE_MILLIS_MIN;
+use longrun_worker::Worker;
 use std::num::NonZeroU16;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -44,16 +47,20 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         arguments: command.collect(),
         folder: None,
     };
-    let plan = Plan {
-        kinds: args.kinds,
-        concurrency: usize::from(args.concurrency.get()),
-        lease_ms: args.lease_ms,
-        name: name(),
-    };
     let client = args.server.client(&environment)?;
+    let name = name();
     let halt = signals::watch()?;
-    tracing::info!(server = client.server(), kinds = ?plan.kinds, plan.concurrency, plan.name, "working");
-    Ok(worker::work(client, plan, runner, halt).await?)
+    tracing::info!(server = client.server(), kinds = ?args.kinds, args.concurrency, name, "working");
+    let worker = Worker::new(client.of_worker())
+        .name(name)
+        .concurrency(usize::from(args.concurrency.get()))
+        .lease(Duration::from_millis(args.lease_ms));
+    let runner = Arc::new(runner);
+    let worker = args.kinds.into_iter().fold(worker, |worker, kind| {
+        let runner = Arc::clone(&runner);
+        worker.each_resource(kind, move |unit| Arc::clone(&runner).run(unit))
+    });
+    Ok(worker.run(halt).await?)
 }
 
 /// Refuses a program that is not there before any operation fails for it.

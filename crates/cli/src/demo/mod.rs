@@ -16,16 +16,18 @@ pub(crate) use digest::{Args as DigestArgs, digest};
 use crate::client::wire::{NewResource, Operation, Submission};
 use crate::exports;
 use crate::signals::{self, Halt};
-use crate::worker::{self, CommandRunner, Plan};
+use crate::worker::CommandRunner;
 use anyhow::{Context, bail};
 use gate::Gate;
 use longrun_model::Phase;
+use longrun_worker::Worker;
 use material::Material;
 use polls::Polls;
 use screen::Screen;
 use stage::Stage;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -78,9 +80,8 @@ async fn show(stage: &Stage, material: &Material, ends: bool) -> anyhow::Result<
     introduce(&screen, stage, material, &operation)?;
     polls.show(&screen, "Nobody has begun").await?;
     let gate = Gate::default();
-    let runner = gate.before(command(material)?);
     let (teller, halt) = watch::channel(Halt::No);
-    let work = worker::work(stage.client.clone(), plan(), runner, halt);
+    let work = worker(stage, &gate, command(material)?).run(halt);
     tokio::pin!(work);
     let ended = tokio::select! {
         ended = watch_over(stage, &operation, &screen, &polls, &gate) => ended?,
@@ -95,7 +96,10 @@ async fn show(stage: &Stage, material: &Material, ends: bool) -> anyhow::Result<
 }
 
 async fn submit(stage: &Stage, material: &Material) -> anyhow::Result<Operation> {
-    let resources = material.ids.iter().map(|id| NewResource { id: id.clone() });
+    let resources = material.ids.iter().map(|id| NewResource {
+        id: id.clone(),
+        ..NewResource::default()
+    });
     let submission = Submission {
         kind: KIND.to_owned(),
         resources: resources.collect(),
@@ -105,13 +109,14 @@ async fn submit(stage: &Stage, material: &Material) -> anyhow::Result<Operation>
     Ok(stage.client.submit(&submission, None).await?.read()?)
 }
 
-fn plan() -> Plan {
-    Plan {
-        kinds: vec![KIND.to_owned()],
-        concurrency: 1,
-        lease_ms: 15_000,
-        name: "demo".to_owned(),
-    }
+/// A worker that stands before the gate with each unit.
+fn worker(stage: &Stage, gate: &Gate, runner: CommandRunner) -> Worker {
+    let (gate, runner) = (gate.clone(), Arc::new(runner));
+    Worker::new(stage.client.of_worker())
+        .name("demo")
+        .each_resource(KIND, move |unit| {
+            gate.clone().pass(Arc::clone(&runner), unit)
+        })
 }
 
 /// The real command: this program, which can print the digest of a file.

@@ -24,7 +24,7 @@ impl Stage {
             Some(address) => Some(address),
             None => settings::variable(&environment, "LONGRUN_LISTEN")?,
         };
-        let store = StoreUrl::Sqlite(folder.join("longrun.db")).open()?;
+        let store = StoreUrl::Sqlite(folder.join("longrun.db")).open().await?;
         let usual = settings::usual_listen();
         let started = Server::start(settings(chosen.unwrap_or(usual))?, store.clone()).await;
         let server = match started {

@@ -2,12 +2,14 @@
 
 use super::Layer;
 use crate::exit::UsageError;
-use longrun_model::MixedEnd;
-use longrun_server::{KindSettings, StoreUrl};
+use longrun_model::{MixedEnd, Retry, RetryScope, StuckRule, limits};
+use longrun_server::{KindSettings, Share, StoreUrl};
 use serde::{Deserialize, Deserializer};
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What can stand in the file.
 #[derive(Debug, Default, Deserialize)]
@@ -18,8 +20,49 @@ pub(super) struct File {
     store: Option<StoreUrl>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
+    #[serde(rename = "master_key_file")]
+    master_key: Option<PathBuf>,
     pub(super) host_aliases: Vec<String>,
     pub(super) kind: HashMap<String, Kind>,
+    pub(super) account: HashMap<String, AccountShare>,
+    pub(super) stuck: Stuck,
+}
+
+/// What can be said of an account.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct AccountShare {
+    weight: Option<NonZeroU32>,
+    running_max: Option<u32>,
+}
+
+impl From<AccountShare> for Share {
+    fn from(share: AccountShare) -> Self {
+        Self {
+            weight: share.weight.map_or(1, NonZeroU32::get),
+            running_max: share.running_max,
+        }
+    }
+}
+
+/// From when on an operation counts as stuck.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Stuck {
+    queued_ms: Option<i64>,
+    silent_ms: Option<i64>,
+    attempts: Option<u32>,
+}
+
+impl From<Stuck> for StuckRule {
+    fn from(stuck: Stuck) -> Self {
+        let usual = Self::default();
+        Self {
+            queued_millis: stuck.queued_ms.unwrap_or(usual.queued_millis),
+            silent_millis: stuck.silent_ms.unwrap_or(usual.silent_millis),
+            attempts: stuck.attempts.unwrap_or(usual.attempts),
+        }
+    }
 }
 
 /// What can be said of a kind of operation.
@@ -29,6 +72,32 @@ pub(super) struct Kind {
     mixed_end: Ending,
     retention_ms: Option<i64>,
     deadline_ms: Option<i64>,
+    running_max: Option<u32>,
+    retry: Option<Retries>,
+}
+
+/// When failed work is tried again.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Retries {
+    #[serde(deserialize_with = "attempts")]
+    attempts: u32,
+    #[serde(default = "usual_pause", deserialize_with = "millis")]
+    pause_ms: i64,
+    #[serde(default = "usual_pause_max", deserialize_with = "millis")]
+    pause_max_ms: i64,
+    #[serde(default)]
+    codes: Vec<Box<str>>,
+    #[serde(default)]
+    scope: Scope,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Scope {
+    #[default]
+    Failed,
+    All,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -47,6 +116,7 @@ impl File {
             store: self.store.clone(),
             tls_cert: self.tls_cert.clone(),
             tls_key: self.tls_key.clone(),
+            master_key_file: self.master_key.clone(),
         }
     }
 }
@@ -60,8 +130,51 @@ impl From<Kind> for KindSettings {
             },
             retention_ms: kind.retention_ms,
             deadline_ms: kind.deadline_ms,
+            running_max: kind.running_max,
+            retry: kind.retry.map(|retry| Arc::new(retry.into())),
         }
     }
+}
+
+impl From<Retries> for Retry {
+    fn from(retries: Retries) -> Self {
+        Self {
+            attempts_max: retries.attempts,
+            pause_first_millis: retries.pause_ms,
+            pause_max_millis: retries.pause_max_ms,
+            codes: retries.codes,
+            scope: match retries.scope {
+                Scope::Failed => RetryScope::Failed,
+                Scope::All => RetryScope::All,
+            },
+        }
+    }
+}
+
+const fn usual_pause() -> i64 {
+    1_000
+}
+
+const fn usual_pause_max() -> i64 {
+    300_000
+}
+
+fn attempts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let number = u32::deserialize(deserializer)?;
+    let wrong = || serde::de::Error::custom("there is at least one attempt");
+    Some(number).filter(|number| *number > 0).ok_or_else(wrong)
+}
+
+fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let number = i64::deserialize(deserializer)?;
+    let wrong = || {
+        let max = limits::SPAN_MILLIS_MAX;
+        serde::de::Error::custom(format!("it must lie between 0 and {max}"))
+    };
+    let range = 0..=limits::SPAN_MILLIS_MAX;
+    Some(number)
+        .filter(|number| range.contains(number))
+        .ok_or_else(wrong)
 }
 
 /// Reads the file.
@@ -110,14 +223,37 @@ mod tests {
             [kind.reboot]
             mixed_end = "succeeded"
             retention_ms = 1000
+            retry = { attempts = 3, pause_ms = 10, codes = ["Busy"], scope = "all" }
+
+            [stuck]
+            queued_ms = 7
+
+            [account.acme]
+            weight = 3
+            running_max = 9
 
             [kind."two words"]
             deadline_ms = 2000
+            running_max = 4
             "#,
         );
         let file = file.unwrap();
         assert_eq!(file.layer().listen, Some("0.0.0.0:80".parse().unwrap()));
         assert_eq!(file.host_aliases, ["bm.api.qcloud.com"]);
+        let stuck = StuckRule {
+            queued_millis: 7,
+            ..StuckRule::default()
+        };
+        assert_eq!(StuckRule::from(file.stuck), stuck);
+        let expected = Share {
+            weight: 3,
+            running_max: Some(9),
+        };
+        let acme = file.account.into_iter().next();
+        assert_eq!(
+            acme.map(|(name, share)| (name, share.into())),
+            Some(("acme".to_owned(), expected))
+        );
         let kinds: HashMap<String, KindSettings> = file
             .kind
             .into_iter()
@@ -125,8 +261,18 @@ mod tests {
             .collect();
         assert_eq!(kinds["reboot"].mixed_end, MixedEnd::Succeeded);
         assert_eq!(kinds["reboot"].retention_ms, Some(1000));
+        let retry = kinds["reboot"].retry.as_deref().unwrap();
+        let expected = Retry {
+            attempts_max: 3,
+            pause_first_millis: 10,
+            pause_max_millis: 300_000,
+            codes: vec!["Busy".into()],
+            scope: RetryScope::All,
+        };
+        assert_eq!(*retry, expected);
         assert_eq!(kinds["two words"].mixed_end, MixedEnd::Failed);
         assert_eq!(kinds["two words"].deadline_ms, Some(2000));
+        assert_eq!(kinds["two words"].running_max, Some(4));
     }
 
     #[test]
@@ -134,7 +280,7 @@ mod tests {
         for (text, place) in [
             ("listen = 5", "x.toml, line 1, `listen`: "),
             ("\nlisten = 'here'", "x.toml, line 2, `listen`: "),
-            ("store = 'postgres://h/d'", "x.toml, line 1, `store`: "),
+            ("store = 'postgres:h'", "x.toml, line 1, `store`: "),
             (
                 "\n\nlisen = '127.0.0.1:1'",
                 "x.toml, line 3, `lisen`: unknown field",
@@ -146,6 +292,14 @@ mod tests {
             (
                 "[kind.a]\nretention = 5",
                 "x.toml, line 2, `retention`: unknown field",
+            ),
+            (
+                "[kind.a]\nretry = { attempts = 0 }",
+                "x.toml, line 2, `retry`: there is at least one attempt",
+            ),
+            (
+                "[kind.a]\nretry = { attempts = 1, pause_ms = -1 }",
+                "x.toml, line 2, `retry`: it must lie between",
             ),
             ("listen = ", "x.toml, line 1, `listen`: "),
         ] {

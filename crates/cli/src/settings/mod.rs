@@ -3,7 +3,8 @@
 mod file;
 
 use crate::exit::UsageError;
-use longrun_server::{Dev, KindSettings, MasterKey, StoreUrl, Tls};
+use longrun_model::StuckRule;
+use longrun_server::{Dev, KindSettings, MasterKey, Share, StoreUrl, Tls};
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ pub(crate) struct Layer {
     /// Where to listen [env: LONGRUN_LISTEN] [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
-    /// Where operations are kept: sqlite:PATH or memory: [env: LONGRUN_STORE] [default: sqlite:longrun.db]
+    /// Where operations are kept: sqlite:PATH, postgres://… or memory: [env: LONGRUN_STORE] [default: sqlite:longrun.db]
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<StoreUrl>,
     /// The certificate to serve TLS with, as PEM [env: LONGRUN_TLS_CERT]
@@ -40,15 +41,19 @@ pub(crate) struct Layer {
     /// Its private key, as PEM [env: LONGRUN_TLS_KEY]
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// The file with the master key, 64 hexadecimal digits [env: LONGRUN_MASTER_KEY_FILE; LONGRUN_MASTER_KEY for the key itself]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) master_key_file: Option<PathBuf>,
 }
 
 impl Layer {
     fn of_environment(environment: Environment) -> Result<Self, UsageError> {
         Ok(Self {
             listen: variable(environment, "LONGRUN_LISTEN")?,
-            store: variable(environment, "LONGRUN_STORE")?,
+            store: store(environment)?,
             tls_cert: variable(environment, "LONGRUN_TLS_CERT")?,
             tls_key: variable(environment, "LONGRUN_TLS_KEY")?,
+            master_key_file: variable(environment, "LONGRUN_MASTER_KEY_FILE")?,
         })
     }
 
@@ -58,6 +63,7 @@ impl Layer {
             store: self.store.or(weaker.store),
             tls_cert: self.tls_cert.or(weaker.tls_cert),
             tls_key: self.tls_key.or(weaker.tls_key),
+            master_key_file: self.master_key_file.or(weaker.master_key_file),
         }
     }
 }
@@ -75,8 +81,14 @@ pub(crate) struct Settings {
     pub(crate) host_aliases: Vec<String>,
     /// What is special about some kinds of operation.
     pub(crate) kinds: HashMap<String, KindSettings>,
+    /// What accounts may have of the workers.
+    pub(crate) accounts: HashMap<String, Share>,
+    /// From when on an operation counts as stuck.
+    pub(crate) stuck: StuckRule,
     /// What secrets are sealed with, if it does not lie beside the store.
     pub(crate) master_key: Option<MasterKey>,
+    /// The file that it lies in, if that was named.
+    pub(crate) master_key_file: Option<PathBuf>,
     /// The key for development, if one shall be made.
     pub(crate) dev: Dev,
 }
@@ -115,20 +127,38 @@ impl Settings {
                 .into_iter()
                 .map(|(name, kind)| (name, kind.into()))
                 .collect(),
+            accounts: file
+                .account
+                .into_iter()
+                .map(|(name, share)| (name, share.into()))
+                .collect(),
+            stuck: file.stuck.into(),
             master_key: master_key(environment)?,
+            master_key_file: chosen.master_key_file,
             dev: dev(environment)?,
         })
     }
 
     /// What secrets in the store are sealed with.
     pub(crate) fn master_key(&self) -> anyhow::Result<MasterKey> {
-        Ok(match (&self.master_key, &self.store) {
-            (Some(key), _) => key.clone(),
-            (None, StoreUrl::Memory) => MasterKey::random(),
-            (None, StoreUrl::Sqlite(path)) => {
+        if let Some(key) = &self.master_key {
+            return Ok(key.clone());
+        }
+        if let Some(path) = &self.master_key_file {
+            return Ok(MasterKey::load(path)?);
+        }
+        Ok(match &self.store {
+            StoreUrl::Memory => MasterKey::random(),
+            StoreUrl::Sqlite(path) => {
                 let mut beside = path.clone().into_os_string();
                 beside.push(".key");
                 MasterKey::load_or_create(Path::new(&beside))?
+            }
+            // A key made here would lie on one machine, and the servers on others could not open what it sealed.
+            StoreUrl::Postgres(_) => {
+                let text = "a postgres:// store needs the master key that all its servers share: set \
+                            LONGRUN_MASTER_KEY to 64 hexadecimal digits, or --master-key-file to a file with them";
+                return Err(UsageError(text.to_owned()).into());
             }
         })
     }
@@ -149,6 +179,15 @@ pub(crate) fn variable<T: FromStr<Err: std::fmt::Display>>(
             .map_err(|error| UsageError(format!("{name}: `{text}`: {error}")))
     };
     environment(name).map(read).transpose()
+}
+
+/// The value of `LONGRUN_STORE`. It is not repeated when it cannot be used: there may be a password in it.
+fn store(environment: Environment) -> Result<Option<StoreUrl>, UsageError> {
+    let read = |text: String| {
+        text.parse()
+            .map_err(|error| UsageError(format!("LONGRUN_STORE: {error}")))
+    };
+    environment("LONGRUN_STORE").map(read).transpose()
 }
 
 fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Tls>, UsageError> {
@@ -260,10 +299,11 @@ mod tests {
     fn a_variable_that_cannot_be_used_is_named_and_secrets_are_not_repeated() {
         for (name, value, part) in [
             ("LONGRUN_LISTEN", "here", "LONGRUN_LISTEN: `here`"),
+            ("LONGRUN_STORE", "longrun.db", "LONGRUN_STORE: `longrun.db`"),
             (
                 "LONGRUN_STORE",
-                "postgres://h/d",
-                "LONGRUN_STORE: `postgres://h/d`",
+                "postgres://u:5ec4e7@h:port/d",
+                "LONGRUN_STORE: the address",
             ),
             ("LONGRUN_MASTER_KEY", "5ec4e7", "LONGRUN_MASTER_KEY: "),
             ("LONGRUN_DEV_KEY", "5ec4e7", "LONGRUN_DEV_KEY: "),
@@ -273,6 +313,24 @@ mod tests {
                 .to_string();
             assert!(error.starts_with(part), "{error}");
             assert!(!error.contains("5ec4e7"), "{error}");
+        }
+    }
+
+    /// A key that one server made by itself would be of no use to the others.
+    #[test]
+    fn a_database_needs_a_master_key_that_was_given() {
+        let url = ("LONGRUN_STORE", "postgres://u@h/d");
+        let digits = "00".repeat(32);
+        for (variables, good) in [
+            (vec![url], false),
+            (vec![url, ("LONGRUN_MASTER_KEY", digits.as_str())], true),
+            (
+                vec![url, ("LONGRUN_MASTER_KEY_FILE", "/no/such/file")],
+                false,
+            ),
+        ] {
+            let settings = settings(&Layer::default(), &variables, "").unwrap();
+            assert_eq!(settings.master_key().is_ok(), good, "{variables:?}");
         }
     }
 }

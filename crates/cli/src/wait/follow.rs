@@ -4,7 +4,6 @@ use super::aim::Aim;
 use super::ending::{Ending, clock_words, timed_out_words};
 use super::screen::Screen;
 use super::view::View;
-use crate::backoff::Backoff;
 use crate::client::wire::Operation;
 use crate::client::{Answer as Told, Client, ClientError};
 use crate::exit::Outcome;
@@ -12,6 +11,7 @@ use longrun_engine::Clock;
 use longrun_model::{Phase, Timestamp};
 use longrun_poller::{Chance, Next, Rhythm, Watch};
 use longrun_server::SystemClock;
+use longrun_worker::Backoff;
 use std::io;
 use std::time::Duration;
 

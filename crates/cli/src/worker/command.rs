@@ -2,18 +2,19 @@
 
 use super::group::Group;
 use super::tail::Tail;
-use super::{Order, Outcome, Run, Unit};
 use longrun_model::limits::PAYLOAD_BYTES_MAX;
+use longrun_worker::{CancellationToken, Failure, Outcome, Unit};
 use serde_json::value::RawValue;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::sleep;
 
 /// How much of stdout is kept to find the output in.
 const STDOUT_BYTES_MAX: usize = 1 << 20;
@@ -37,8 +38,9 @@ pub(crate) struct CommandRunner {
     pub(crate) folder: Option<PathBuf>,
 }
 
-impl Run for CommandRunner {
-    async fn run(&self, unit: Unit, orders: watch::Receiver<Order>) -> Outcome {
+impl CommandRunner {
+    /// Runs the command for `unit`. A cancelled unit asks the command to end; one that is dropped ends it at once.
+    pub(crate) async fn run(self: Arc<Self>, unit: Unit) -> Outcome {
         let mut child = match self.command(&unit).spawn() {
             Ok(child) => child,
             Err(error) => return not_run(&self.program, &error),
@@ -49,29 +51,28 @@ impl Run for CommandRunner {
         let stdout = child.stdout.take();
         let stderr = child.stderr.take();
         let (status, (), stdout, stderr) = tokio::join!(
-            attend(&mut child, group, orders, ended),
-            feed(stdin, unit.input, ends.clone()),
+            attend(&mut child, group, &unit.cancel, ended),
+            feed(stdin, unit.input(), ends.clone()),
             drain(stdout, Tail::new(STDOUT_BYTES_MAX), ends.clone()),
             drain(stderr, Tail::new(STDERR_BYTES_MAX), ends),
         );
         match status {
-            Ok((status, order)) => outcome(status, order, stdout, stderr),
+            Ok(status) => outcome(status, stdout, stderr),
             Err(error) => not_run(&self.program, &error),
         }
     }
-}
 
-impl CommandRunner {
     fn command(&self, unit: &Unit) -> Command {
-        let id = unit.resource.as_ref().unwrap_or(&unit.operation);
+        let id = unit.id();
+        let resource = unit.resource.as_ref().map(|resource| &resource.id);
         let mut command = Command::new(filled(&self.program, id));
         command
             .args(self.arguments.iter().map(|argument| filled(argument, id)))
-            .env("LONGRUN_OPERATION", &unit.operation)
-            .env("LONGRUN_KIND", &unit.kind)
-            .env("LONGRUN_ATTEMPT", unit.attempt.to_string())
+            .env("LONGRUN_OPERATION", &unit.operation.id)
+            .env("LONGRUN_KIND", &unit.operation.kind)
+            .env("LONGRUN_ATTEMPT", unit.operation.attempt.to_string())
             .env_remove("LONGRUN_RESOURCE")
-            .envs(unit.resource.as_ref().map(|id| ("LONGRUN_RESOURCE", id)))
+            .envs(resource.map(|id| ("LONGRUN_RESOURCE", id)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -88,53 +89,27 @@ fn filled(argument: &str, id: &str) -> String {
     argument.replace(PLACE, id)
 }
 
-/// Waits until the command has ended, passing orders on. Dropping `_ended` tells the streams.
+/// Waits until the command has ended, and asks it to when the unit is cancelled. Dropping `_ended` tells the streams.
 async fn attend(
     child: &mut Child,
     group: Group,
-    mut orders: watch::Receiver<Order>,
+    cancel: &CancellationToken,
     _ended: watch::Sender<()>,
-) -> io::Result<(ExitStatus, Order)> {
-    let mut heeded = Order::Go;
-    let mut patience_ends = None;
-    loop {
-        tokio::select! {
-            // What the command left behind in its group ends with `group`.
-            status = child.wait() => return Ok((status?, heeded)),
-            order = at_least_after(&mut orders, heeded) => {
-                heeded = order;
-                match order {
-                    Order::Go => {}
-                    Order::Stop => {
-                        group.terminate();
-                        patience_ends = Some(Instant::now() + GRACE);
-                    }
-                    Order::Kill => group.kill(),
-                }
-            }
-            () = sleep_until(patience_ends.unwrap_or_else(Instant::now)), if patience_ends.is_some() => {
-                group.kill();
-                patience_ends = None;
-            }
-        }
+) -> io::Result<ExitStatus> {
+    // What the command left behind in its group ends with `group`.
+    tokio::select! {
+        status = child.wait() => return status,
+        () = cancel.cancelled() => group.terminate(),
     }
-}
-
-/// The next order that asks for more than what was heeded.
-async fn at_least_after(orders: &mut watch::Receiver<Order>, heeded: Order) -> Order {
-    // Whoever gave the orders and is gone cannot want the command to go on.
-    let order = orders
-        .wait_for(|order| *order > heeded)
-        .await
-        .map_or(Order::Kill, |order| *order);
-    if order == heeded {
-        std::future::pending::<()>().await;
+    tokio::select! {
+        status = child.wait() => return status,
+        () = sleep(GRACE) => group.kill(),
     }
-    order
+    child.wait().await
 }
 
 /// Writes the input to the command. One that does not read it is free not to.
-async fn feed(stdin: Option<ChildStdin>, input: Option<Box<RawValue>>, ends: watch::Receiver<()>) {
+async fn feed(stdin: Option<ChildStdin>, input: Option<&RawValue>, ends: watch::Receiver<()>) {
     let (Some(mut stdin), Some(input)) = (stdin, input) else {
         return;
     };
@@ -173,19 +148,16 @@ async fn lingered(mut ends: watch::Receiver<()>) {
     sleep(LINGER).await;
 }
 
-fn outcome(status: ExitStatus, order: Order, stdout: Tail, stderr: Tail) -> Outcome {
+fn outcome(status: ExitStatus, stdout: Tail, stderr: Tail) -> Outcome {
     if status.success() {
         return Outcome::Succeeded(output(stdout));
-    }
-    if order > Order::Go {
-        return Outcome::Stopped;
     }
     let code = code(status);
     let message = match stderr.text() {
         text if text.is_empty() => format!("the command ended with {}", code.replace('-', " ")),
         text => text,
     };
-    Outcome::Failed { code, message }
+    Outcome::Failed(Failure::new(code, message))
 }
 
 fn output(stdout: Tail) -> Option<Box<RawValue>> {
@@ -211,36 +183,38 @@ fn code(status: ExitStatus) -> String {
 }
 
 fn not_run(program: &str, error: &io::Error) -> Outcome {
-    Outcome::Failed {
-        code: "not-run".to_owned(),
-        message: format!("`{program}` cannot be run: {error}"),
-    }
+    let message = format!("`{program}` cannot be run: {error}");
+    Outcome::Failed(Failure::new("not-run", message))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Value, json};
 
-    async fn check(
-        script: &str,
-        resource: Option<&str>,
-        input: Option<&str>,
-        order: Order,
-    ) -> Outcome {
+    fn unit(resource: Option<&str>, input: Option<&str>, cancel: CancellationToken) -> Unit {
+        let mut operation = json!({
+            "id": "op-1", "task_id": 1, "job_id": "1", "kind": "test", "status": "running",
+            "tally": { "succeeded": 0, "failed": 0, "unfinished": 1 },
+            "attempt": 2, "version": 1, "created_at": "2030-01-01T00:00:00.000Z",
+        });
+        let input: Value = serde_json::from_str(input.unwrap_or("null")).unwrap();
+        operation["input"] = input.clone();
+        let resource = resource.map(|id| json!({ "id": id, "status": "pending", "input": input }));
+        Unit {
+            operation: Arc::new(serde_json::from_str(&operation.to_string()).unwrap()),
+            resource: resource.map(|it| serde_json::from_str(&it.to_string()).unwrap()),
+            cancel,
+        }
+    }
+
+    async fn check(script: &str, unit: Unit) -> Outcome {
         let runner = CommandRunner {
             program: "sh".to_owned(),
             arguments: vec!["-c".to_owned(), script.to_owned(), "{}".to_owned()],
             folder: None,
         };
-        let unit = Unit {
-            operation: "op-1".to_owned(),
-            kind: "test".to_owned(),
-            attempt: 2,
-            resource: resource.map(str::to_owned),
-            input: input.map(|text| RawValue::from_string(text.to_owned()).unwrap()),
-        };
-        let (_teller, orders) = watch::channel(order);
-        runner.run(unit, orders).await
+        Arc::new(runner).run(unit).await
     }
 
     #[test]
@@ -274,47 +248,78 @@ mod tests {
                 "succeeded \"r r op-1 test 2\"",
             ),
         ] {
-            let outcome = check(script, Some("r"), Some("{\"in\":1}"), Order::Go).await;
+            let unit = unit(Some("r"), Some("{\"in\":1}"), CancellationToken::new());
+            let outcome = check(script, unit).await;
             assert_eq!(described(&outcome), expected, "{script}");
         }
         let alone = check(
             "echo \"\\\"$0 ${LONGRUN_RESOURCE-none} [$(cat)]\\\"\"",
-            None,
-            None,
-            Order::Go,
+            unit(None, None, CancellationToken::new()),
         )
         .await;
         assert_eq!(described(&alone), "succeeded \"op-1 none []\"");
     }
 
     #[tokio::test]
-    async fn a_command_that_is_stopped_may_still_succeed() {
-        for (script, order, expected) in [
-            ("exec cat /dev/zero >/dev/null", Order::Stop, "stopped"),
-            ("exec cat /dev/zero >/dev/null", Order::Kill, "stopped"),
-            ("exit 0", Order::Kill, "succeeded"),
+    async fn a_command_that_is_cancelled_may_still_succeed() {
+        for (script, expected) in [
+            ("", "signal-15: "),
+            ("trap 'echo 7; exit 0' TERM", "succeeded 7"),
         ] {
-            // A script that ends by itself may have done so before the order reaches it, or not.
-            let outcome = check(script, None, None, order).await;
+            let folder = tempfile::tempdir().unwrap();
+            let begun = folder.path().join("begun");
+            let script = format!("{script}\n: > {}; while :; do :; done", begun.display());
+            let cancel = CancellationToken::new();
+            let running = check(&script, unit(None, None, cancel.clone()));
+            let cancelling = async {
+                appears(&begun).await;
+                cancel.cancel();
+            };
+            let (outcome, ()) = tokio::join!(running, cancelling);
             let described = described(&outcome);
-            assert!(
-                described == expected || described == "stopped",
-                "{script}: {described}"
-            );
+            assert!(described.starts_with(expected), "{script}: {described}");
         }
+    }
+
+    async fn appears(path: &std::path::Path) {
+        while !path.exists() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// A command whose unit is dropped, because its lease is lost, does not go on.
+    #[tokio::test]
+    async fn a_unit_that_is_dropped_ends_its_command() {
+        let folder = tempfile::tempdir().unwrap();
+        let named = folder.path().join("pid");
+        let script = format!(
+            "echo $$ > {0}.new; mv {0}.new {0}; exec sleep 1000",
+            named.display()
+        );
+        let running = check(&script, unit(None, None, CancellationToken::new()));
+        tokio::select! {
+            outcome = running => panic!("{outcome:?}"),
+            () = appears(&named) => {}
+        }
+        wait_for_the_end_of(std::fs::read_to_string(&named).unwrap().trim()).await;
     }
 
     #[tokio::test]
     async fn nothing_that_a_command_started_is_left_over() {
-        let outcome = check("sleep 1000 & echo $!", None, None, Order::Go).await;
+        let unit = unit(None, None, CancellationToken::new());
+        let outcome = check("sleep 1000 & echo $!", unit).await;
         let Outcome::Succeeded(Some(pid)) = outcome else {
             panic!("{outcome:?}");
         };
+        wait_for_the_end_of(pid.get()).await;
+    }
+
+    /// Killed it is, but dying takes a moment.
+    async fn wait_for_the_end_of(pid: &str) {
         let is_alive = || {
-            let status = std::fs::read_to_string(format!("/proc/{}/status", pid.get()));
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
             status.is_ok_and(|status| !status.contains("State:\tZ"))
         };
-        // Killed it is, but dying takes a moment.
         while is_alive() {
             tokio::task::yield_now().await;
         }
@@ -327,14 +332,8 @@ mod tests {
             arguments: Vec::new(),
             folder: None,
         };
-        let unit = Unit {
-            operation: "op-1".to_owned(),
-            kind: "test".to_owned(),
-            attempt: 1,
-            resource: None,
-            input: None,
-        };
-        let outcome = runner.run(unit, watch::channel(Order::Go).1).await;
+        let unit = unit(None, None, CancellationToken::new());
+        let outcome = Arc::new(runner).run(unit).await;
         assert!(described(&outcome).starts_with("not-run: "), "{outcome:?}");
     }
 
@@ -342,8 +341,7 @@ mod tests {
         match outcome {
             Outcome::Succeeded(None) => "succeeded".to_owned(),
             Outcome::Succeeded(Some(output)) => format!("succeeded {}", output.get()),
-            Outcome::Failed { code, message } => format!("{code}: {message}"),
-            Outcome::Stopped => "stopped".to_owned(),
+            Outcome::Failed(failure) => format!("{}: {}", failure.code, failure.message),
         }
     }
 }

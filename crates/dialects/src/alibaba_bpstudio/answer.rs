@@ -77,7 +77,7 @@ struct Data<'a> {
 
 fn status(operation: &Operation) -> &'static str {
     match operation.phase {
-        Phase::Queued if operation.attempt == 0 => "INIT",
+        Phase::Queued if operation.started_at.is_none() => "INIT",
         Phase::Queued | Phase::Running | Phase::Cancelling => "RUNNING",
         Phase::Succeeded | Phase::Failed | Phase::Partial | Phase::Cancelled | Phase::Expired => {
             if operation.counts_as_success() {

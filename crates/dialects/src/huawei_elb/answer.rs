@@ -135,7 +135,7 @@ impl<'a> Subject<'a> {
 
 fn job_status(operation: &Operation) -> Status {
     match operation.phase {
-        Phase::Queued if operation.attempt == 0 => Status::Init,
+        Phase::Queued if operation.started_at.is_none() => Status::Init,
         // One that waits for its next try has begun, and no client expects a job to go back to the beginning.
         Phase::Queued | Phase::Running | Phase::Cancelling => Status::Running,
         Phase::Succeeded | Phase::Failed | Phase::Partial | Phase::Cancelled | Phase::Expired => {

@@ -1,7 +1,8 @@
 //! The rules as tables.
 
 use super::*;
-use crate::{Json, OperationKey, Submission, apply};
+use crate::{Json, OperationKey, Retry, RetryScope, Submission, apply};
+use std::sync::Arc;
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 
@@ -407,4 +408,235 @@ fn handing_back_is_no_try_and_losing_is() {
         (operation.phase, operation.attempt, operation.fence),
         (Phase::Queued, 1, 2)
     );
+}
+
+fn rule(attempts_max: u32, scope: RetryScope) -> Retry {
+    Retry {
+        attempts_max,
+        pause_first_millis: 1_000,
+        pause_max_millis: 10_000,
+        codes: vec!["Busy".into()],
+        scope,
+    }
+}
+
+/// What a worker says of one of three resources, by a letter: succeeded, failed, failed in a way that may pass, cancelled,
+/// or nothing.
+fn said(letters: &str) -> Vec<ResourceResult> {
+    let told = ["a", "b", "c"].into_iter().zip(letters.chars());
+    told.filter_map(|(id, letter)| {
+        let (status, code) = match letter {
+            's' => (ResourceStatus::Succeeded, None),
+            'f' => (ResourceStatus::Failed, Some("Broken")),
+            'b' => (ResourceStatus::Failed, Some("Busy")),
+            'c' => (ResourceStatus::Cancelled, None),
+            _ => return None,
+        };
+        let error = code.map(|code| Box::new(Failure::new(code, "")));
+        let outcome = Outcome {
+            error,
+            ..outcome(status)
+        };
+        Some(ResourceResult {
+            id: id.into(),
+            outcome,
+        })
+    })
+    .collect()
+}
+
+/// How the three resources stand, in the same letters; `-` for open.
+fn stands(operation: &Operation) -> String {
+    let letter = |resource: &crate::Resource| match resource.status {
+        ResourceStatus::Pending | ResourceStatus::Running => '-',
+        ResourceStatus::Succeeded => 's',
+        ResourceStatus::Failed => 'f',
+        ResourceStatus::Cancelled => 'c',
+    };
+    operation.resources.iter().map(letter).collect()
+}
+
+#[test]
+fn what_failed_and_may_pass_is_tried_again() {
+    use FinishStatus as F;
+    use Phase::{Cancelled, Failed, Partial, Queued, Running, Succeeded};
+    use RetryScope::{All, Failed as Only};
+    for (scope, results, finish, phase, after) in [
+        (Only, "ss-", None, Running, "ss-"),
+        (Only, "sb-", None, Running, "sf-"),
+        (Only, "ssb", None, Queued, "ss-"),
+        (Only, "sfb", None, Queued, "sf-"),
+        (Only, "scb", None, Queued, "sc-"),
+        (Only, "ssf", None, Partial, "ssf"),
+        (Only, "sss", None, Succeeded, "sss"),
+        (Only, "sb-", Some((F::Succeeded, None)), Queued, "s-s"),
+        (Only, "sb-", Some((F::Failed, Some("Busy"))), Queued, "s--"),
+        (
+            Only,
+            "sb-",
+            Some((F::Failed, Some("Broken"))),
+            Partial,
+            "sff",
+        ),
+        (Only, "sb-", Some((F::Failed, None)), Partial, "sff"),
+        (Only, "sb-", Some((F::Cancelled, None)), Partial, "sfc"),
+        (
+            Only,
+            "sss",
+            Some((F::Failed, Some("Busy"))),
+            Succeeded,
+            "sss",
+        ),
+        (Only, "ccc", None, Cancelled, "ccc"),
+        (All, "ssb", None, Queued, "---"),
+        (All, "scb", None, Queued, "---"),
+        (All, "sfb", None, Partial, "sff"),
+        (All, "-b-", Some((F::Succeeded, None)), Queued, "---"),
+        (All, "---", Some((F::Failed, Some("Busy"))), Queued, "---"),
+        (All, "fff", None, Failed, "fff"),
+    ] {
+        let mut operation = in_phase(Running, 3);
+        operation.retry = Some(Arc::new(rule(2, scope)));
+        let finish = finish.map(|(status, code)| Finish {
+            status,
+            output: None,
+            error: code.map(|code| Failure::new(code, "")),
+        });
+        let command = Command::Report(Report {
+            fence: 1,
+            results: said(results),
+            finish,
+            chance: 1 << 31,
+            ..Report::default()
+        });
+        carry_out(&mut operation, &command);
+        let found = (operation.phase, &*stands(&operation));
+        assert_eq!(found, (phase, after), "{scope:?} {results}");
+        let not_before = (phase == Queued).then(|| NOW.plus_millis(500));
+        assert_eq!(operation.not_before, not_before, "{scope:?} {results}");
+    }
+}
+
+#[test]
+fn the_last_attempt_ends_it_with_its_error() {
+    let mut operation = in_phase(Phase::Running, 2);
+    operation.retry = Some(Arc::new(rule(2, RetryScope::Failed)));
+    let failed = |fence, message: &str| {
+        let error = Some(Box::new(Failure::new("Busy", message)));
+        let outcome = Outcome {
+            error,
+            ..outcome(ResourceStatus::Failed)
+        };
+        let result = ResourceResult {
+            id: "b".into(),
+            outcome,
+        };
+        Command::Report(Report {
+            fence,
+            results: vec![result],
+            ..Report::default()
+        })
+    };
+    carry_out(
+        &mut operation,
+        &report(&[("a", ResourceStatus::Succeeded)], None),
+    );
+    carry_out(&mut operation, &failed(1, "first"));
+    assert_eq!((operation.phase, operation.attempt), (Phase::Queued, 1));
+    assert_eq!(operation.error, None);
+    carry_out(&mut operation, &lease());
+    carry_out(&mut operation, &failed(2, "last"));
+    assert_eq!(operation.phase, Phase::Partial);
+    assert_eq!(&*operation.error.unwrap().message, "last");
+}
+
+/// Without a rule a lost lease is followed by the next one for ever; with one, it is an attempt like any other.
+#[test]
+fn lost_leases_count_as_attempts() {
+    for (attempts_max, phase, expected) in [
+        (None, Phase::Running, Phase::Queued),
+        (Some(2), Phase::Running, Phase::Queued),
+        (Some(1), Phase::Running, Phase::Failed),
+        (Some(1), Phase::Cancelling, Phase::Cancelled),
+    ] {
+        let mut operation = in_phase(phase, 2);
+        operation.retry = attempts_max.map(|max| Arc::new(rule(max, RetryScope::Failed)));
+        let lost = decide(&operation, &Command::Tick, NOW.plus_millis(100)).unwrap();
+        lost.events
+            .iter()
+            .for_each(|event| apply(&mut operation, event));
+        assert_eq!(operation.phase, expected, "{attempts_max:?} {phase:?}");
+        let code = operation.error.map(|error| error.code);
+        assert_eq!(
+            code.as_deref() == Some("LeaseLost"),
+            expected == Phase::Failed
+        );
+    }
+}
+
+#[test]
+fn an_operation_waits_for_its_time() {
+    for (not_before, waits) in [(None, false), (Some(1_000), false), (Some(1_001), true)] {
+        let submission = Submission {
+            not_before: not_before.map(Timestamp::from_millis),
+            ..Submission::new("acme", "reboot")
+        };
+        let key = OperationKey::new(1).unwrap();
+        let mut operation = Operation::submitted(key, &submission, NOW);
+        assert_eq!(operation.is_leasable(), !waits);
+        assert_eq!(operation.due_at().is_some(), waits);
+        let ready = decide(&operation, &Command::Tick, NOW.plus_millis(1)).unwrap();
+        assert_eq!(ready.events.len(), usize::from(waits));
+        ready
+            .events
+            .iter()
+            .for_each(|event| apply(&mut operation, event));
+        assert!(operation.is_leasable());
+    }
+}
+
+#[test]
+fn what_an_operator_may_do_in_every_phase() {
+    use Phase::{Cancelled, Cancelling, Expired, Failed, Partial, Queued, Running, Succeeded};
+    let (over, none) = (Err(Rejected::Ended), Err(Rejected::NoDeadline));
+    let idle = Err(Rejected::NotDelayed);
+    for (phase, hastened, extended, finished) in [
+        (Queued, idle, none, Ok(Succeeded)),
+        (Running, idle, none, Ok(Succeeded)),
+        (Cancelling, idle, none, Ok(Succeeded)),
+        (Succeeded, over, over, over),
+        (Failed, over, over, over),
+        (Partial, over, over, over),
+        (Cancelled, over, over, over),
+        (Expired, over, over, over),
+    ] {
+        let operation = in_phase(phase, 2);
+        let finish = Finish {
+            status: FinishStatus::Succeeded,
+            output: None,
+            error: None,
+        };
+        check(&operation, &Command::Hasten, hastened);
+        check(&operation, &Command::ExtendDeadline { millis: 1 }, extended);
+        check(&operation, &Command::Finish(finish), finished);
+    }
+}
+
+#[test]
+fn a_deadline_moves_from_where_it_is_or_from_now() {
+    for (deadline, expected) in [(500, 1_010), (1_000, 1_010), (2_000, 2_010)] {
+        let mut operation = in_phase(Phase::Running, 1);
+        operation.deadline_at = Some(Timestamp::from_millis(deadline));
+        carry_out(&mut operation, &Command::ExtendDeadline { millis: 10 });
+        let expected = Timestamp::from_millis(expected);
+        assert_eq!(operation.deadline_at, Some(expected));
+    }
+}
+
+#[test]
+fn whoever_is_in_a_hurry_need_not_wait() {
+    let mut operation = in_phase(Phase::Queued, 1);
+    operation.not_before = Some(NOW.plus_millis(500));
+    carry_out(&mut operation, &Command::Hasten);
+    assert!(operation.is_leasable());
 }

@@ -19,6 +19,7 @@ pub(super) mod action {
     pub(in crate::native) const DELETE: &str = "longrun:DeleteOperation";
     pub(in crate::native) const LEASE: &str = "longrun:LeaseOperations";
     pub(in crate::native) const REPORT: &str = "longrun:ReportOperations";
+    pub(in crate::native) const OPERATE: &str = "longrun:OperateOperations";
     pub(in crate::native) const MANAGE_KEYS: &str = "longrun:ManageKeys";
 }
 

@@ -4,7 +4,9 @@ use super::problem::Problem;
 use crate::app::App;
 use axum::extract::State;
 use http::header::CONTENT_TYPE;
-use std::fmt::Write;
+use longrun_engine::Snapshot;
+use longrun_model::Stuck;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -27,10 +29,52 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, 
     Ok("ok")
 }
 
+/// The name of a figure, what it says, and what it is.
+type Metric = (&'static str, &'static str, u64);
+
 /// `GET /metrics`: what the server has counted, as Prometheus reads it.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> impl axum::response::IntoResponse {
-    let figures = app.engine.figures().snapshot();
-    let counters = [
+    let mut text = String::new();
+    for (name, help, value) in counters(&app.engine.figures().snapshot()) {
+        put_head(&mut text, name, help, "counter");
+        put(&mut text, format_args!("{name} {value}"));
+    }
+    for (name, help, value) in gauges(&app) {
+        put_head(&mut text, name, help, "gauge");
+        put(&mut text, format_args!("{name} {value}"));
+    }
+    // A store that does not answer is told by other figures.
+    if let Ok(stuck) = app.engine.stuck(app.stuck).await {
+        let name = "longrun_stuck_operations";
+        let help = "Operations that do not get on, looked at twice a minute.";
+        put_head(&mut text, name, help, "gauge");
+        for reason in Stuck::ALL {
+            let (word, count) = (reason.as_str(), stuck.of(reason));
+            put(
+                &mut text,
+                format_args!("{name}{{reason=\"{word}\"}} {count}"),
+            );
+        }
+    }
+    (
+        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    )
+}
+
+fn put_head(text: &mut String, name: &str, help: &str, kind: &str) {
+    put(
+        text,
+        format_args!("# HELP {name} {help}\n# TYPE {name} {kind}"),
+    );
+}
+
+fn put(text: &mut String, line: fmt::Arguments) {
+    writeln!(text, "{line}").expect("a text can be written into memory");
+}
+
+fn counters(figures: &Snapshot) -> [Metric; 9] {
+    [
         (
             "longrun_commits_total",
             "Commits that succeeded: each is one flush of the disk.",
@@ -52,6 +96,16 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> impl axum::response:
             figures.stale_fences,
         ),
         (
+            "longrun_late_calls_total",
+            "Heartbeats and reports after the lease or the operation had ended.",
+            figures.late_calls,
+        ),
+        (
+            "longrun_retries_total",
+            "Attempts that failed and are followed by another one.",
+            figures.retries,
+        ),
+        (
             "longrun_leases_lost_total",
             "Leases whose worker was not heard of in time.",
             figures.leases_lost,
@@ -66,31 +120,25 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> impl axum::response:
             "Reads of an operation from the store.",
             figures.cache_misses,
         ),
-    ];
-    let gauges = [
+    ]
+}
+
+fn gauges(app: &App) -> [Metric; 3] {
+    [
         (
             "longrun_watched_operations",
             "Operations that callers wait for.",
             app.engine.watched() as u64,
         ),
         (
+            "longrun_waiting_commands",
+            "Commands that wait to be committed.",
+            app.engine.waiting() as u64,
+        ),
+        (
             "longrun_draining",
             "1 while the server ends.",
             u64::from(app.draining.load(Relaxed)),
         ),
-    ];
-    let mut text = String::new();
-    for (kind, metrics) in [("counter", &counters[..]), ("gauge", &gauges)] {
-        for (name, help, value) in metrics {
-            writeln!(
-                text,
-                "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}"
-            )
-            .expect("a text can be written into memory");
-        }
-    }
-    (
-        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        text,
-    )
+    ]
 }

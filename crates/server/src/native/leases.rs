@@ -9,10 +9,11 @@ use super::view::{self, Detail};
 use axum::body::Body;
 use futures_util::future::join_all;
 use http::{Response, StatusCode};
-use longrun_model::{Command, KindName, Operation, Phase, WorkerName, limits};
+use longrun_model::{Command, KindName, Operation, OperationKey, Phase, WorkerName, limits};
 use longrun_store::LeaseWish;
 use serde::Deserialize;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Kinds that one call may name.
 const KINDS_MAX: usize = 1_000;
@@ -20,6 +21,9 @@ const KINDS_MAX: usize = 1_000;
 const LEASE_MILLIS_DEFAULT: i64 = 15_000;
 /// What a worker is called that does not say.
 const WORKER_DEFAULT: &str = "anonymous";
+
+/// What became of a heartbeat: the operation, which is still held.
+type Beat = Result<Arc<Operation>, Problem>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object")]
@@ -36,6 +40,7 @@ struct LeaseCall {
 struct HeartbeatCall<'a> {
     #[serde(borrow)]
     leases: Vec<Held<'a>>,
+    wait_ms: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -106,8 +111,14 @@ fn check_name(field: &'static str, name: &str) -> Result<(), Problem> {
 pub(super) async fn heartbeat(caller: Caller, body: JsonBody) -> Result<Response<Body>, Problem> {
     let call: HeartbeatCall = body.read()?;
     in_range("leases", call.leases.len(), 0..=limits::LEASES_MAX)?;
-    let beats = call.leases.iter().map(|held| caller.beat(held));
-    let outcomes = settle(join_all(beats).await)?;
+    let wait_millis = in_range("wait_ms", call.wait_ms.unwrap_or(0), 0..=i64::MAX)?;
+    let mut outcomes = caller.beats(&call.leases).await?;
+    if let Some(held) = all_held(&outcomes).filter(|_| wait_millis > 0) {
+        let wait_millis = wait_millis.min(WAIT_MILLIS_MAX).min(patience(&outcomes));
+        caller.app.engine.wait_for_order(&held, wait_millis).await?;
+        caller.check_again()?;
+        outcomes = caller.beats(&call.leases).await?;
+    }
     let answers = call.leases.iter().zip(outcomes);
     Ok(view::answer_list(
         StatusCode::OK,
@@ -115,7 +126,7 @@ pub(super) async fn heartbeat(caller: Caller, body: JsonBody) -> Result<Response
         answers,
         |bytes, (held, outcome)| {
             let (state, reason) = match outcome {
-                Ok(Phase::Cancelling) => ("cancel", None),
+                Ok(operation) if operation.phase == Phase::Cancelling => ("cancel", None),
                 Ok(_) => ("held", None),
                 Err(problem) => ("lost", Some(problem.name())),
             };
@@ -130,7 +141,11 @@ pub(super) async fn heartbeat(caller: Caller, body: JsonBody) -> Result<Response
 }
 
 impl Caller {
-    async fn beat(&self, held: &Held<'_>) -> Result<Phase, Problem> {
+    async fn beats(&self, leases: &[Held<'_>]) -> Result<Vec<Beat>, Problem> {
+        settle(join_all(leases.iter().map(|held| self.beat(held))).await)
+    }
+
+    async fn beat(&self, held: &Held<'_>) -> Beat {
         self.allow(action::REPORT, Target::new("operation", &held.id))?;
         let key = self.app.ids.key(&held.id).ok_or(Problem::NotFound)?;
         let command = Command::Heartbeat { fence: held.fence };
@@ -139,8 +154,29 @@ impl Caller {
             .engine
             .command(key, self.account(), command)
             .await?;
-        Ok(commanded.operation.phase)
+        Ok(commanded.operation)
     }
+}
+
+/// The operations and their fences, if all are held and none is to be cancelled: then there is something to wait for.
+fn all_held(outcomes: &[Beat]) -> Option<Vec<(OperationKey, u64)>> {
+    let held = |outcome: &Beat| {
+        let operation = outcome.as_ref().ok()?;
+        (operation.phase == Phase::Running).then_some((operation.key, operation.fence))
+    };
+    outcomes.iter().map(held).collect()
+}
+
+/// How long a heartbeat may wait without putting a lease at risk: half of the shortest.
+fn patience(outcomes: &[Beat]) -> i64 {
+    let leases = outcomes
+        .iter()
+        .flatten()
+        .filter_map(|one| one.lease.as_ref());
+    leases
+        .map(|lease| lease.length_millis / 2)
+        .min()
+        .unwrap_or(0)
 }
 
 /// Makes the call fail as a whole if it can be tried again as a whole, or if nothing in it is allowed. Commands that

@@ -11,8 +11,9 @@
 //! | `longrun:SubmitOperation` | `kind/KIND` | submit, batch submit |
 //! | `longrun:GetOperation` | `operation/ID` | get, resources, events; also what a list shows |
 //! | `longrun:ListOperations` | `operation/*` | list |
-//! | `longrun:CancelOperation` | `operation/ID` | cancel |
-//! | `longrun:DeleteOperation` | `operation/ID` | delete |
+//! | `longrun:CancelOperation` | `operation/ID` | cancel, also of many |
+//! | `longrun:DeleteOperation` | `operation/ID` | delete, also of many |
+//! | `longrun:OperateOperations` | `operation/ID` | of many: retry, extend the deadline, finish by hand |
 //! | `longrun:LeaseOperations` | `kind/KIND` | lease |
 //! | `longrun:ReportOperations` | `operation/ID` | heartbeat, report |
 //! | `longrun:ManageKeys` | `key/ID` | everything with keys |
@@ -21,6 +22,7 @@
 //! by kind before its operation is known, and afterwards the fence proves it.
 
 mod body;
+mod bulk;
 mod caller;
 mod health;
 mod json;
@@ -67,6 +69,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             post(submit::submit).get(operations::list),
         )
         .route("/api/v1/operations:batch", post(submit::submit_all))
+        .route("/api/v1/operations:bulk", post(bulk::bulk))
         .route("/api/v1/operations/{id}", one)
         .route(
             "/api/v1/operations/{id}/resources",

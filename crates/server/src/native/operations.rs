@@ -55,13 +55,15 @@ pub(super) async fn list(caller: Caller, query: Query) -> Result<Response<Body>,
     if !caller.works_in(filter.project.as_ref()) {
         return Ok(view::answer_page("operations", [], |_, ()| (), None));
     }
+    let stuck = filter.stuck;
     let page = caller.app.engine.list(filter).await?;
     let ids = &caller.app.ids;
     let shown = page.operations.iter().filter(|operation| {
         caller.works_on(operation) && caller.allow_on(action::GET, operation).is_ok()
     });
     let write = |bytes: &mut Vec<u8>, operation: &Operation| {
-        view::write_operation(bytes, ids, operation, Detail::Head);
+        let reason = stuck.and_then(|(rule, now)| rule.reason(operation, now));
+        view::write_operation(bytes, ids, operation, Detail::Head(reason));
     };
     let next = page.next.map(|key| ids.text(key));
     Ok(view::answer_page(
@@ -84,6 +86,10 @@ impl Caller {
                 .iter()
                 .map(|label| read_label(label))
                 .collect::<Result<_, _>>()?,
+            stuck: query
+                .take_as("stuck", |word| word.parse().ok())?
+                .filter(|stuck| *stuck)
+                .map(|_: bool| (self.app.stuck, self.app.engine.now())),
             created_after: query.take_as("created_after", read_instant)?,
             before: query.take_as("page_token", |token| self.app.ids.key(token))?,
             limit: query.take_page_size(OPERATIONS_DEFAULT)?,
@@ -100,7 +106,8 @@ fn read_label(label: &str) -> Result<(Box<str>, Box<str>), Problem> {
     pair.ok_or_else(|| Problem::Malformed(format!("`label` must be KEY=VALUE and not `{label}`")))
 }
 
-fn read_instant(text: &str) -> Option<Timestamp> {
+/// Reads an instant in RFC 3339.
+pub(super) fn read_instant(text: &str) -> Option<Timestamp> {
     let instant: jiff::Timestamp = text.parse().ok()?;
     Some(Timestamp::from_millis(instant.as_millisecond()))
 }

@@ -172,8 +172,10 @@ impl From<EngineError> for Problem {
             EngineError::Rejected(Rejected::NotEnded) => Self::NotEnded,
             EngineError::Rejected(Rejected::StaleFence) => Self::StaleFence,
             EngineError::Rejected(Rejected::LeaseLost) => Self::LeaseLost,
-            // Only the store leases single operations, and it asks for those that wait.
-            EngineError::Rejected(Rejected::NotLeasable) => Self::Internal,
+            // Only the store leases single operations, and it asks for those that wait; actions on many skip these.
+            EngineError::Rejected(
+                Rejected::NotLeasable | Rejected::NotDelayed | Rejected::NoDeadline,
+            ) => Self::Internal,
             EngineError::TooManyWatchers => {
                 Self::Throttled("too many callers wait for this operation")
             }

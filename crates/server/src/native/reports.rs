@@ -8,6 +8,7 @@ use super::caller::{Caller, Target, action};
 use super::problem::Problem;
 use super::query::in_range;
 use super::{json, leases, opaque, view};
+use crate::chance;
 use axum::body::Body;
 use futures_util::future::join_all;
 use http::{Response, StatusCode};
@@ -210,6 +211,7 @@ fn read_report(raw: &RawValue) -> Told {
         },
         finish: finish.flatten(),
         release: item.release.unwrap_or(false),
+        chance: chance::any(),
     };
     let name = ReportName {
         id: Some(item.id),
@@ -254,7 +256,8 @@ fn read_message(raw: &RawValue) -> Option<Box<str>> {
     (text.len() <= limits::PAYLOAD_BYTES_MAX).then_some(text)
 }
 
-fn read_finish(raw: &RawValue) -> Option<Finish> {
+/// What ends an operation, if it can be read.
+pub(super) fn read_finish(raw: &RawValue) -> Option<Finish> {
     let item: FinishItem = serde_json::from_str(raw.get()).ok()?;
     let status = match &*item.status {
         "succeeded" => FinishStatus::Succeeded,

@@ -5,7 +5,7 @@ use super::caller::{Caller, Target, action};
 use super::problem::Problem;
 use super::query::{PreferWait, in_range};
 use super::view::{self, Detail};
-use super::{Pairs, json, opaque};
+use super::{Pairs, json, opaque, operations};
 use crate::KindSettings;
 use axum::body::Body;
 use http::header::{HeaderName, LOCATION};
@@ -36,6 +36,8 @@ struct Draft<'a> {
     resource_group: Option<Box<str>>,
     labels: Option<Pairs<Box<str>>>,
     priority: Option<i64>,
+    not_before: Option<Box<str>>,
+    delay_ms: Option<i64>,
     deadline_ms: Option<i64>,
     retention_ms: Option<i64>,
 }
@@ -202,13 +204,9 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<Box<str>>, Problem> {
 impl Caller {
     /// Turns a draft into a submission of this caller, if the caller may hand it in, and digests it if `digested`.
     fn accept(&self, draft: Draft, digested: bool) -> Result<(Submission, [u8; 16]), Problem> {
-        let spans = (draft.deadline_ms, draft.retention_ms);
-        let settings = self
-            .app
-            .kinds
-            .get(&*draft.kind)
-            .copied()
-            .unwrap_or_default();
+        let times = Times::of(&draft);
+        let usual = KindSettings::default();
+        let settings = self.app.kinds.get(&*draft.kind).unwrap_or(&usual);
         let submission = self.submission(draft, settings)?;
         if !self.works_in(submission.project.as_ref()) {
             return Err(Problem::Forbidden(
@@ -222,14 +220,14 @@ impl Caller {
         };
         self.allow(action::SUBMIT, target)?;
         let digest = if digested {
-            digest(&submission, spans)
+            digest(&submission, &times)
         } else {
             [0; 16]
         };
         Ok((submission, digest))
     }
 
-    fn submission(&self, draft: Draft, settings: KindSettings) -> Result<Submission, Problem> {
+    fn submission(&self, draft: Draft, settings: &KindSettings) -> Result<Submission, Problem> {
         let mut submission = Submission::new(self.key.account.clone(), KindName::new(draft.kind));
         submission.project = draft.project.map(ProjectId::new);
         submission.region = draft.region;
@@ -240,6 +238,9 @@ impl Caller {
         submission.input = opaque::read("input", draft.input)?;
         let resources = draft.resources.unwrap_or_default().into_iter();
         submission.resources = resources.map(new_resource).collect::<Result<_, _>>()?;
+        submission.not_before = start(draft.not_before.as_deref(), draft.delay_ms, || {
+            self.app.engine.now()
+        })?;
         submission.deadline_at = deadline(draft.deadline_ms.or(settings.deadline_ms), || {
             self.app.engine.now()
         })?;
@@ -247,6 +248,7 @@ impl Caller {
             submission.retention_millis = retention_ms;
         }
         submission.mixed_end = settings.mixed_end;
+        submission.retry.clone_from(&settings.retry);
         Ok(submission)
     }
 }
@@ -260,6 +262,32 @@ fn new_resource(draft: DraftResource) -> Result<NewResource, Problem> {
     })
 }
 
+/// Before when no worker gets it.
+fn start(
+    not_before: Option<&str>,
+    delay_ms: Option<i64>,
+    now: impl FnOnce() -> Timestamp,
+) -> Result<Option<Timestamp>, Problem> {
+    let max = limits::SPAN_MILLIS_MAX;
+    match (not_before, delay_ms) {
+        (None, None) => Ok(None),
+        (None, Some(millis)) => {
+            let millis = in_range("delay_ms", millis, 0..=max)?;
+            Ok(Some(now().plus_millis(millis)))
+        }
+        (Some(text), None) => {
+            let instant = operations::read_instant(text)
+                .ok_or_else(|| Problem::Malformed(format!("`not_before` cannot be `{text}`")))?;
+            let near = instant.millis_since(now()) <= max;
+            let far = || Problem::Invalid("`not_before` must lie within ten years".to_owned());
+            near.then_some(Some(instant)).ok_or_else(far)
+        }
+        (Some(_), Some(_)) => Err(Problem::Invalid(
+            "`not_before` and `delay_ms` say the same: one of them is enough".to_owned(),
+        )),
+    }
+}
+
 fn deadline(
     deadline_ms: Option<i64>,
     now: impl FnOnce() -> Timestamp,
@@ -271,12 +299,27 @@ fn deadline(
     Ok(Some(now().plus_millis(millis)))
 }
 
-/// A digest of what was handed in, whatever way it was written. The spans are those of the caller: what they lead to
-/// depends on the time and on the settings.
-fn digest(
-    submission: &Submission,
-    (deadline_ms, retention_ms): (Option<i64>, Option<i64>),
-) -> [u8; 16] {
+/// The times as the caller said them: what they lead to depends on the clock and on the settings.
+struct Times {
+    not_before: Option<Box<str>>,
+    delay_ms: Option<i64>,
+    deadline_ms: Option<i64>,
+    retention_ms: Option<i64>,
+}
+
+impl Times {
+    fn of(draft: &Draft) -> Self {
+        Self {
+            not_before: draft.not_before.clone(),
+            delay_ms: draft.delay_ms,
+            deadline_ms: draft.deadline_ms,
+            retention_ms: draft.retention_ms,
+        }
+    }
+}
+
+/// A digest of what was handed in, whatever way it was written.
+fn digest(submission: &Submission, times: &Times) -> [u8; 16] {
     let mut labels: Vec<_> = submission.labels.iter().collect();
     labels.sort_unstable();
     let mut form = Vec::with_capacity(256);
@@ -302,8 +345,15 @@ fn digest(
             }
         });
         form.put("priority", u64::from(submission.priority));
-        form.put("deadline_ms", deadline_ms);
-        form.put("retention_ms", retention_ms);
+        form.put("deadline_ms", times.deadline_ms);
+        form.put("retention_ms", times.retention_ms);
+        // What can be left out came later, and must not change the digests that are stored.
+        if let Some(not_before) = &times.not_before {
+            form.put("not_before", &**not_before);
+        }
+        if let Some(delay_ms) = times.delay_ms {
+            form.put("delay_ms", delay_ms);
+        }
     });
     first_half(Sha256::new_with_prefix(form))
 }

@@ -6,6 +6,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 use longrun_model::{
     Change, Failure, Ids, Operation, Progress, ReleaseReason, RemovalReason, Resource, Resources,
+    Stuck,
 };
 use longrun_store::HistoryEntry;
 
@@ -16,8 +17,8 @@ const RESOURCE_BYTES: usize = 120;
 /// How much of an operation is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Detail {
-    /// Without its resources, as in lists.
-    Head,
+    /// Without its resources, as in lists; those of what is stuck say why.
+    Head(Option<Stuck>),
     /// With its resources.
     Whole,
     /// For a worker: with inputs, and only with the resources that are still open.
@@ -57,7 +58,8 @@ pub(super) fn write_operation(
         put_identity(shown, ids, operation);
         put_state(shown, operation);
         match detail {
-            Detail::Head => (),
+            Detail::Head(None) => (),
+            Detail::Head(Some(reason)) => shown.put("stuck", reason.as_str()),
             Detail::Whole => shown.array("resources", operation.resources.iter(), write_resource),
             Detail::Work => {
                 shown.put("input", operation.input.as_ref());
@@ -103,6 +105,11 @@ fn put_outcome(shown: &mut Object, operation: &Operation) {
     shown.put("output", operation.output.as_ref());
     shown.maybe_object("error", operation.error.as_ref(), put_failure);
     shown.put("attempt", u64::from(operation.attempt));
+    let retry = operation.retry.as_ref();
+    shown.put(
+        "attempts_max",
+        retry.map(|retry| u64::from(retry.attempts_max)),
+    );
     shown.put("version", operation.version);
 }
 
@@ -128,6 +135,7 @@ fn put_times(shown: &mut Object, operation: &Operation) {
     shown.put("started_at", operation.started_at);
     shown.put("updated_at", operation.updated_at);
     shown.put("ended_at", operation.ended_at);
+    shown.put("not_before", operation.not_before);
     shown.put("deadline_at", operation.deadline_at);
     shown.put("expires_at", operation.expires_at());
 }
@@ -199,6 +207,30 @@ fn put_change(shown: &mut Object, change: &Change, resources: &Resources) {
         Change::Released { reason } => {
             shown.put("type", "released");
             shown.put("reason", release_word(*reason));
+        }
+        Change::Retried {
+            reopened,
+            not_before,
+            error,
+        } => {
+            shown.put("type", "retried");
+            shown.object("error", |shown| put_failure(shown, error));
+            shown.put("not_before", *not_before);
+            let named = reopened.iter().filter_map(|(index, error)| {
+                resources.get(*index).map(|resource| (resource, error))
+            });
+            shown.array("resources", named, |bytes, (resource, error)| {
+                object(bytes, |shown| {
+                    shown.put("id", resource.id.as_str());
+                    shown.put("status", "pending");
+                    shown.maybe_object("error", error.as_deref(), put_failure);
+                });
+            });
+        }
+        Change::Ready => shown.put("type", "ready"),
+        Change::DeadlineMoved { deadline_at } => {
+            shown.put("type", "deadline_moved");
+            shown.put("deadline_at", *deadline_at);
         }
         Change::CancelRequested => shown.put("type", "cancel_requested"),
         Change::Ended { phase, error, .. } => {

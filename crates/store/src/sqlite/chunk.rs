@@ -1,15 +1,14 @@
 //! The resources of large operations, in chunks, so that a report on a few of them reads and writes only those.
 
 use crate::StoreError;
-use crate::sqlite::doing::Doing;
-use crate::sqlite::record::{self, Unreadable};
-use crate::sqlite::row::{blob, column, row_id, unreadable};
+use crate::doing::Doing;
+use crate::layout::{self, CHUNK, row_id, unreadable};
+use crate::record::Unreadable;
+use crate::sqlite::row::{blob, column};
 use longrun_model::{Operation, OperationKey, Resource, ResourceResult, Touch, limits};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeSet;
 
-/// How many resources stand together. An operation with no more than that has them in its own row.
-const CHUNK: u32 = 64;
 /// How many bits of a chunk's key are its number; the others are the key of the operation.
 const NUMBER_BITS: u32 = 11;
 
@@ -19,20 +18,9 @@ const _: () = assert!(
     "every chunk of every operation has a key of its own"
 );
 
-/// Whether an operation with `total` resources has them in chunks.
-pub(super) const fn is_chunked(total: u32) -> bool {
-    total > CHUNK
-}
-
 /// The key of a chunk. Those of one operation follow each other.
 const fn chunk_key(operation: OperationKey, number: u32) -> i64 {
     (operation.get() << NUMBER_BITS | number as u64).cast_signed()
-}
-
-/// The indexes of the resources in a chunk: the first one, and how many.
-fn span(number: u32, total: u32) -> (u32, u32) {
-    let first = number * CHUNK;
-    (first, CHUNK.min(total - first))
 }
 
 /// The resources of a large operation that `touch` names, and whatever stands in the same chunks.
@@ -53,14 +41,13 @@ pub(super) fn load(
     let unreadable = unreadable("a resource", key);
     let mut resources = Vec::with_capacity(numbers.len() * CHUNK as usize);
     for number in numbers {
-        let (first, count) = span(number, total);
         let mut rows = statement
             .query([chunk_key(key, number)])
             .doing("load a chunk")?;
         let row = rows.next().doing("load a chunk")?;
         let row = row.ok_or_else(|| unreadable(Unreadable))?;
         let blob = blob(row, 0)?.unwrap_or_default();
-        record::read_resources(blob, first, count, &mut resources).map_err(&unreadable)?;
+        layout::read_chunk(key, total, number, blob, &mut resources)?;
     }
     Ok(resources)
 }
@@ -81,14 +68,13 @@ pub(super) fn load_all(
         .doing("load chunks")?;
     let mut resources = Vec::with_capacity(total as usize);
     for number in 0..=last {
-        let (first, count) = span(number, total);
         let row = rows.next().doing("load chunks")?;
         let row = row.ok_or_else(|| unreadable(Unreadable))?;
         if column::<i64>(row, 0)? != chunk_key(key, number) {
             return Err(unreadable(Unreadable));
         }
         let blob = blob(row, 1)?.unwrap_or_default();
-        record::read_resources(blob, first, count, &mut resources).map_err(&unreadable)?;
+        layout::read_chunk(key, total, number, blob, &mut resources)?;
     }
     Ok(resources)
 }
@@ -139,8 +125,7 @@ pub(super) fn save_changed(
     operation: &Operation,
     changed: &BTreeSet<u32>,
 ) -> Result<(), StoreError> {
-    let numbers: BTreeSet<u32> = changed.iter().map(|index| index / CHUNK).collect();
-    save(connection, operation, numbers)
+    save(connection, operation, layout::chunks_of(changed))
 }
 
 fn save(
@@ -151,19 +136,9 @@ fn save(
     let mut statement = connection
         .prepare_cached("INSERT OR REPLACE INTO chunk (key, resources) VALUES (?1, ?2)")
         .doing("prepare to save a chunk")?;
-    let loaded = operation.resources.indexed();
     let mut blob = Vec::new();
     for number in numbers {
-        let (first, count) = span(number, operation.resources.total());
-        let from = loaded.partition_point(|(index, _)| *index < first);
-        let chunk = &loaded[from..from + count as usize];
-        assert!(
-            chunk
-                .last()
-                .is_some_and(|(index, _)| *index == first + count - 1),
-            "resources are loaded by whole chunks"
-        );
-        record::write_resources(chunk, &mut blob);
+        layout::write_chunk(operation, number, &mut blob);
         statement
             .execute(params![chunk_key(operation.key, number), blob])
             .doing("save a chunk")?;

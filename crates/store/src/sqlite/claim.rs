@@ -1,7 +1,7 @@
 //! The claim of one process on a store file.
 
 use crate::StoreError;
-use crate::sqlite::doing::Doing;
+use crate::doing::Doing;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 

@@ -6,21 +6,21 @@
 
 mod chunk;
 mod claim;
-mod doing;
 mod names;
 mod reader;
-mod record;
 mod row;
 mod save;
 mod schema;
 mod tables;
 mod writer;
 
+use crate::doing::Doing;
 use crate::sqlite::claim::Claim;
-use crate::sqlite::doing::Doing;
 use crate::sqlite::reader::{Reader, Readers};
 use crate::sqlite::writer::Writer;
-use crate::{AccessKey, Committed, Due, Filter, HistoryEntry, Page, Store, StoreError, Write};
+use crate::{
+    AccessKey, Committed, Due, Filter, HistoryEntry, Limits, Page, Store, StoreError, Write,
+};
 use futures_util::future::{BoxFuture, FutureExt};
 use longrun_model::{Operation, OperationKey, Timestamp};
 use parking_lot::Mutex;
@@ -79,6 +79,10 @@ impl Store for SqliteStore {
         now: Timestamp,
     ) -> BoxFuture<'_, Result<Committed, StoreError>> {
         async move { self.writer.lock().commit(writes, now) }.boxed()
+    }
+
+    fn limit(&self, limits: Limits) {
+        self.writer.lock().limit(limits);
     }
 
     fn rest(&self) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -1,7 +1,7 @@
 //! Accounts and kinds stand in the large tables as small numbers.
 
 use crate::StoreError;
-use crate::sqlite::doing::Doing;
+use crate::doing::Doing;
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
 use std::collections::HashMap;
 

@@ -1,11 +1,11 @@
 //! The connections that read. Each read sees one moment of the store, and none waits for the writer.
 
+use crate::doing::Doing;
+use crate::layout::{check_tally, is_chunked, key_of, row_id, unreadable};
 use crate::query::Paging;
-use crate::sqlite::doing::Doing;
-use crate::sqlite::record::{self, Unreadable, phase_code};
+use crate::record::{self, Unreadable, phase_code};
 use crate::sqlite::row::{
-    Dictionary, SELECT_OPERATION, blob, check_tally, column, key_of, read_operation,
-    read_own_resources, row_id, unreadable,
+    Dictionary, SELECT_OPERATION, blob, column, read_operation, read_own_resources,
 };
 use crate::sqlite::{chunk, schema};
 use crate::{AccessKey, Due, Filter, HistoryEntry, Page, StoreError};
@@ -95,7 +95,7 @@ impl Reader {
                 return Ok(None);
             };
             let total = operation.tally.total;
-            if chunk::is_chunked(total) && !operation.removed {
+            if is_chunked(total) && !operation.removed {
                 let resources = chunk::load_all(&reader.connection, key, total)?;
                 operation.resources = Resources::part(total, resources);
                 check_tally(&operation)?;
@@ -110,8 +110,13 @@ impl Reader {
             let Wanted::Rows { account, kind } = reader.wanted(filter)? else {
                 return Ok(Page::default());
             };
-            // Which of the two it is decides which tree is walked.
+            // Which of the three it is decides which tree is walked.
             let sql = match account {
+                _ if filter.walks_live() => {
+                    "SELECT key, account, kind, phase, removed, head \
+                     FROM live CROSS JOIN operation ON key = live.operation \
+                     WHERE live.operation < ?2 ORDER BY live.operation DESC"
+                }
                 Some(_) => {
                     "SELECT key, account, kind, phase, removed, head FROM operation \
                      WHERE account = ?1 AND removed = 0 AND key < ?2 ORDER BY key DESC"
@@ -127,7 +132,7 @@ impl Reader {
             let mut rows = statement.query(params![account, end]).doing("list")?;
             let mut paging = Paging::new(filter.limit);
             while let Some(row) = rows.next().doing("list")? {
-                let found = if may_match(filter, kind, row)? {
+                let found = if may_match(filter, (account, kind), row)? {
                     Some(read_operation(connection, names, row)?)
                 } else {
                     None
@@ -284,8 +289,13 @@ enum Wanted {
 }
 
 /// What the columns alone say of whether a row matches, which spares reading most heads.
-fn may_match(filter: &Filter, kind: Option<i64>, row: &Row<'_>) -> Result<bool, StoreError> {
+fn may_match(
+    filter: &Filter,
+    (account, kind): (Option<i64>, Option<i64>),
+    row: &Row<'_>,
+) -> Result<bool, StoreError> {
     Ok(!column::<bool>(row, 4)?
+        && (account.is_none() || account == Some(column(row, 1)?))
         && (kind.is_none() || kind == Some(column(row, 2)?))
         && (filter.phase.is_none() || filter.phase.map(phase_code) == Some(column(row, 3)?)))
 }

@@ -1,11 +1,11 @@
 //! From rows to operations, for the writer and the readers alike.
 
 use crate::StoreError;
-use crate::sqlite::chunk;
-use crate::sqlite::doing::Doing;
+use crate::doing::Doing;
+use crate::layout::{self, key_of, unreadable};
+use crate::record::{self, Columns};
 use crate::sqlite::names::Names;
-use crate::sqlite::record::{self, Columns, Unreadable};
-use longrun_model::{Operation, OperationKey, ResourceStatus, Resources, Tally};
+use longrun_model::Operation;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
@@ -29,31 +29,6 @@ impl Default for Dictionary {
             kinds: Names::of_kinds(),
         }
     }
-}
-
-/// Says which part of which operation is damaged.
-pub(super) fn unreadable(
-    what: &'static str,
-    key: OperationKey,
-) -> impl Fn(Unreadable) -> StoreError {
-    move |Unreadable| StoreError::Unreadable {
-        what,
-        key: key.get(),
-    }
-}
-
-/// The number of the row of an operation.
-pub(super) const fn row_id(key: OperationKey) -> i64 {
-    key.get().cast_signed()
-}
-
-/// The key of the operation in the row with this number.
-pub(super) fn key_of(row_id: i64) -> Result<OperationKey, StoreError> {
-    let key = row_id.cast_unsigned();
-    OperationKey::new(key).ok_or(StoreError::Unreadable {
-        what: "the key",
-        key,
-    })
 }
 
 /// The operation in `row`, without its resources.
@@ -87,44 +62,7 @@ pub(super) fn read_own_resources(
     operation: &mut Operation,
     row: &Row<'_>,
 ) -> Result<(), StoreError> {
-    let total = operation.tally.total;
-    if operation.removed || chunk::is_chunked(total) {
-        return Ok(());
-    }
-    let unreadable = unreadable("a resource", operation.key);
-    let blob = blob(row, 6)?.ok_or_else(|| unreadable(Unreadable))?;
-    let mut resources = Vec::with_capacity(total as usize);
-    record::read_resources(blob, 0, total, &mut resources).map_err(unreadable)?;
-    operation.resources = Resources::part(total, resources);
-    check_tally(operation)
-}
-
-/// Refuses an aggregate that the resources do not bear out: going on with it would spread the damage.
-pub(super) fn check_tally(operation: &Operation) -> Result<(), StoreError> {
-    let mut loaded = Tally::default();
-    for resource in operation.resources.iter() {
-        loaded.total += 1;
-        match resource.status {
-            ResourceStatus::Pending | ResourceStatus::Running => (),
-            ResourceStatus::Succeeded => loaded.succeeded += 1,
-            ResourceStatus::Failed => loaded.failed += 1,
-            ResourceStatus::Cancelled => loaded.cancelled += 1,
-        }
-    }
-    let tally = operation.tally;
-    let agrees = if operation.resources.is_whole() {
-        loaded == tally
-    } else {
-        loaded.succeeded <= tally.succeeded
-            && loaded.failed <= tally.failed
-            && loaded.cancelled <= tally.cancelled
-            && loaded.unfinished() <= tally.unfinished()
-    };
-    if agrees {
-        Ok(())
-    } else {
-        Err(unreadable("the tally", operation.key)(Unreadable))
-    }
+    layout::read_own_resources(operation, blob(row, 6)?)
 }
 
 /// The value of a column.

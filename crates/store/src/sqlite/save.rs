@@ -1,18 +1,15 @@
 //! Saving what a commit has changed: one row an operation, and only those rows of indexes that differ.
 
 use crate::StoreError;
+use crate::doing::Doing;
+use crate::layout::{EVENTS_BYTES_MAX, is_chunked, row_id};
+use crate::record::{self, phase_code};
 use crate::sqlite::chunk;
-use crate::sqlite::doing::Doing;
-use crate::sqlite::record::{self, phase_code};
-use crate::sqlite::row::{Dictionary, row_id};
+use crate::sqlite::row::Dictionary;
 use crate::sqlite::tables::SqliteTables;
 use crate::workset::{AccessKeyChange, Changes, Indexed, Touched, urgency};
 use longrun_model::{Idempotency, Operation, OperationKey};
 use rusqlite::{CachedStatement, Connection, params};
-
-/// How many bytes of an operation's history stand in its own row, where the next event costs least. Later ones have rows
-/// of their own, so that a long history does not make every change dear.
-const EVENTS_BYTES_MAX: usize = 512;
 
 /// Saves `changes` through `tables`, which know what was loaded.
 pub(super) fn save(tables: &mut SqliteTables<'_>, changes: &Changes) -> Result<(), StoreError> {
@@ -22,6 +19,7 @@ pub(super) fn save(tables: &mut SqliteTables<'_>, changes: &Changes) -> Result<(
             saver.save(touched)?;
         }
     }
+    save_turns(tables)?;
     for change in &changes.access_keys {
         save_access_key(tables.connection, change)?;
     }
@@ -35,6 +33,8 @@ struct Saver<'t, 'c> {
     update: CachedStatement<'c>,
     enqueue: CachedStatement<'c>,
     dequeue: CachedStatement<'c>,
+    bear: CachedStatement<'c>,
+    bury: CachedStatement<'c>,
     set_timer: CachedStatement<'c>,
     clear_timer: CachedStatement<'c>,
     head: Vec<u8>,
@@ -51,9 +51,11 @@ const UPDATE: &str = "UPDATE operation SET phase = ?2, head = ?3, \
 const REMOVE: &str = "UPDATE operation SET phase = ?2, head = ?3, \
     events = x'', resources = NULL, removed = 1 WHERE key = ?1";
 const ENQUEUE: &str =
-    "INSERT INTO queue (kind, account, urgency, operation) VALUES (?1, ?2, ?3, ?4)";
+    "INSERT INTO queue (kind, urgency, account, operation) VALUES (?1, ?2, ?3, ?4)";
 const DEQUEUE: &str = "DELETE FROM queue \
-    WHERE kind = ?1 AND account = ?2 AND urgency = ?3 AND operation = ?4";
+    WHERE kind = ?1 AND urgency = ?2 AND account = ?3 AND operation = ?4";
+const BEAR: &str = "INSERT INTO live (operation) VALUES (?1)";
+const BURY: &str = "DELETE FROM live WHERE operation = ?1";
 const SET_TIMER: &str = "INSERT INTO timer (due, operation) VALUES (?1, ?2)";
 const CLEAR_TIMER: &str = "DELETE FROM timer WHERE due = ?1 AND operation = ?2";
 
@@ -70,6 +72,8 @@ impl<'t, 'c> Saver<'t, 'c> {
             update: prepare(UPDATE)?,
             enqueue: prepare(ENQUEUE)?,
             dequeue: prepare(DEQUEUE)?,
+            bear: prepare(BEAR)?,
+            bury: prepare(BURY)?,
             set_timer: prepare(SET_TIMER)?,
             clear_timer: prepare(CLEAR_TIMER)?,
             tables,
@@ -95,13 +99,13 @@ impl<'t, 'c> Saver<'t, 'c> {
             Some(_) if operation.removed => self.remove(operation)?,
             Some(_) => self.save_changed(touched)?,
         }
-        self.index(operation, touched.before, (kind, account))
+        self.index(operation, touched.before, kind)
     }
 
     fn save_new(&mut self, touched: &Touched, account: i64, kind: i64) -> Result<(), StoreError> {
         let operation = &*touched.operation;
         self.spill(touched, 0)?;
-        let chunked = chunk::is_chunked(operation.resources.total());
+        let chunked = is_chunked(operation.resources.total());
         let own = !chunked && !operation.removed;
         if own {
             record::write_resources(operation.resources.indexed(), &mut self.resources);
@@ -136,7 +140,7 @@ impl<'t, 'c> Saver<'t, 'c> {
         let operation = &*touched.operation;
         let loaded = self.tables.loaded.get(&operation.key);
         self.spill(touched, loaded.map_or(0, |loaded| loaded.events_bytes))?;
-        let chunked = chunk::is_chunked(operation.resources.total());
+        let chunked = is_chunked(operation.resources.total());
         let changed = !touched.changed_resources.is_empty();
         if chunked && changed {
             let changed = &touched.changed_resources;
@@ -175,7 +179,7 @@ impl<'t, 'c> Saver<'t, 'c> {
                 .and_then(|mut statement| statement.execute([row]))
                 .doing("remove what belongs to an operation")?;
         }
-        if chunk::is_chunked(operation.resources.total()) {
+        if is_chunked(operation.resources.total()) {
             chunk::delete(connection, operation.key)?;
         }
         Ok(())
@@ -201,12 +205,12 @@ impl<'t, 'c> Saver<'t, 'c> {
         Ok(())
     }
 
-    /// Brings the queue and the timers up to date.
+    /// Brings the queue, the timers and what lives up to date.
     fn index(
         &mut self,
         operation: &Operation,
         before: Option<Indexed>,
-        (kind, account): (i64, i64),
+        kind: i64,
     ) -> Result<(), StoreError> {
         let row = row_id(operation.key);
         let after = Indexed::of(operation);
@@ -223,6 +227,18 @@ impl<'t, 'c> Saver<'t, 'c> {
                 }
             }
         }
+        self.tables
+            .book
+            .settle(&self.tables.round, operation, before);
+        let lived = before.is_some_and(|before| before.live);
+        if lived != after.live {
+            let statement = if lived {
+                &mut self.bury
+            } else {
+                &mut self.bear
+            };
+            statement.execute([row]).doing("keep what lives")?;
+        }
         let waited = before.is_some_and(|before| before.waiting);
         if waited != after.waiting {
             let statement = if waited {
@@ -232,7 +248,7 @@ impl<'t, 'c> Saver<'t, 'c> {
             };
             let urgency = i64::from(urgency(operation.priority));
             statement
-                .execute([kind, account, urgency, row])
+                .execute(params![kind, urgency, operation.account.as_str(), row])
                 .doing("keep the queue")?;
         }
         Ok(())
@@ -257,6 +273,28 @@ fn save_idempotency(
             ])
         })
         .doing("save an idempotency key")?;
+    Ok(())
+}
+
+/// Saves whose turn it was, for the kinds for which that has changed.
+fn save_turns(tables: &mut SqliteTables<'_>) -> Result<(), StoreError> {
+    let sql = "INSERT OR REPLACE INTO turn (kind, account, taken, number) VALUES (?1, ?2, ?3, ?4)";
+    for name in &tables.round.turned {
+        let kind = tables
+            .names
+            .kinds
+            .intern(tables.connection, name.as_str())?;
+        if let Some(turn) = tables.book.turn(name) {
+            let number = turn.number.cast_signed();
+            tables
+                .connection
+                .prepare_cached(sql)
+                .and_then(|mut statement| {
+                    statement.execute(params![kind, turn.account.as_str(), turn.taken, number])
+                })
+                .doing("save whose turn it was")?;
+        }
+    }
     Ok(())
 }
 

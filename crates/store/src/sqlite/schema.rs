@@ -1,7 +1,7 @@
 //! The tables, and how a file of an earlier schema becomes one of the latest. There is no way back.
 
 use crate::StoreError;
-use crate::sqlite::doing::Doing;
+use crate::doing::Doing;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use std::path::Path;
 const APPLICATION_ID: i64 = 0x4c4e_4752;
 
 /// What each schema adds to the one before it. The number of the schema is the number of steps that were taken.
-const MIGRATIONS: &[&str] = &[SCHEMA_1];
+const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2];
 
 /// An operation is one row with its history so far and its resources, as long as they are few; a large one has its
 /// resources in `chunk`, found by id through `member`, and what does not fit of the history in `history`. `queue` holds
@@ -64,6 +64,31 @@ const SCHEMA_1: &str = "
     CREATE INDEX idempotency_of_operation ON idempotency (operation);
     CREATE TABLE access_key (id TEXT PRIMARY KEY, record BLOB NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+/// `live` holds the operations that have not ended; what waits is found by its urgency before its account, and
+/// accounts are in the order of their names, as in every store; `turn` tells whose turn it was. Heads may have a second
+/// record from here on.
+const SCHEMA_2: &str = "
+    CREATE TABLE live (operation INTEGER PRIMARY KEY) STRICT;
+    INSERT INTO live SELECT key FROM operation WHERE phase < 3;
+    CREATE TABLE lane (
+        kind INTEGER NOT NULL,
+        urgency INTEGER NOT NULL,
+        account TEXT NOT NULL,
+        operation INTEGER NOT NULL,
+        PRIMARY KEY (kind, urgency, account, operation)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO lane SELECT queue.kind, queue.urgency, account.name, queue.operation
+        FROM queue JOIN account ON account.id = queue.account;
+    DROP TABLE queue;
+    ALTER TABLE lane RENAME TO queue;
+    CREATE TABLE turn (
+        kind INTEGER PRIMARY KEY,
+        account TEXT NOT NULL,
+        taken INTEGER NOT NULL,
+        number INTEGER NOT NULL
+    ) STRICT;
 ";
 
 /// How many pages the log may hold before they are moved into the file. Pages that change often, as those at the end of

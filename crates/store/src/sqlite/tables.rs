@@ -1,16 +1,18 @@
 //! What a running commit finds in the tables.
 
+use crate::doing::Doing;
+use crate::layout::{check_tally, is_chunked, key_of, row_id};
 use crate::sqlite::chunk;
-use crate::sqlite::doing::Doing;
 use crate::sqlite::row::{
-    Dictionary, SELECT_OPERATION, check_tally, column, key_of, read_operation, read_own_resources,
-    row_id,
+    Dictionary, SELECT_OPERATION, column, read_operation, read_own_resources,
 };
-use crate::workset::{self, Tables};
+use crate::turns::{self, Book, Lane, Lanes, Round};
+use crate::workset::Tables;
 use crate::{LeaseWish, StoreError};
-use longrun_model::{Account, Operation, OperationKey, Resource, Resources, Touch};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use longrun_model::{Account, KindName, Operation, OperationKey, Resource, Resources, Touch};
+use rusqlite::types::FromSql;
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, params};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 /// The tables as one transaction sees them.
 pub(super) struct SqliteTables<'c> {
@@ -20,8 +22,12 @@ pub(super) struct SqliteTables<'c> {
     pub(super) last_key: u64,
     /// What is known of the rows of the operations that were loaded.
     pub(super) loaded: HashMap<OperationKey, Loaded>,
-    /// Up to where all that wait in a lane, by kind and account, are taken: no later wish looks at them again.
-    lanes: HashMap<(i64, i64), (i64, i64)>,
+    /// Whose turn it is, and what runs.
+    pub(super) book: &'c mut Book,
+    /// What this commit has handed out so far.
+    pub(super) round: Round,
+    /// What was read of the queue.
+    ahead: Ahead,
     select: CachedStatement<'c>,
 }
 
@@ -39,6 +45,7 @@ impl<'c> SqliteTables<'c> {
     pub(super) fn new(
         connection: &'c Connection,
         names: &'c mut Dictionary,
+        book: &'c mut Book,
         last_key: u64,
     ) -> Result<Self, StoreError> {
         let select = connection
@@ -49,63 +56,11 @@ impl<'c> SqliteTables<'c> {
             names,
             last_key,
             loaded: HashMap::new(),
-            lanes: HashMap::new(),
+            book,
+            round: Round::default(),
+            ahead: Ahead::default(),
             select,
         })
-    }
-
-    /// The first of those that wait in one lane and are not taken, each with its urgency.
-    fn lane(
-        &mut self,
-        (kind, account): (i64, i64),
-        max: usize,
-        taken: &HashSet<OperationKey>,
-    ) -> Result<Vec<(u8, OperationKey)>, StoreError> {
-        let sql = "SELECT urgency, operation FROM queue WHERE kind = ?1 AND account = ?2 \
-                   AND (urgency, operation) > (?3, ?4) ORDER BY urgency, operation";
-        let mut statement = self
-            .connection
-            .prepare_cached(sql)
-            .doing("prepare to look into the queue")?;
-        let start = self.lanes.entry((kind, account)).or_insert((-1, 0));
-        let mut rows = statement
-            .query([kind, account, start.0, start.1])
-            .doing("look into the queue")?;
-        let mut free = Vec::new();
-        while free.len() < max
-            && let Some(row) = rows.next().doing("look into the queue")?
-        {
-            let (urgency, operation): (u8, i64) = (column(row, 0)?, column(row, 1)?);
-            let key = key_of(operation)?;
-            if !taken.contains(&key) {
-                free.push((urgency, key));
-            } else if free.is_empty() {
-                *start = (urgency.into(), operation);
-            }
-        }
-        Ok(free)
-    }
-
-    /// The accounts that have operations of this kind waiting.
-    fn waiting_accounts(&self, kind: i64) -> Result<Vec<i64>, StoreError> {
-        // One step a waiting account, however many operations each has waiting.
-        let sql = "SELECT account FROM queue WHERE kind = ?1 AND account > ?2 \
-                   ORDER BY account LIMIT 1";
-        let mut statement = self
-            .connection
-            .prepare_cached(sql)
-            .doing("prepare to find who waits")?;
-        let mut accounts = Vec::new();
-        let mut last = i64::MIN;
-        while let Some(account) = statement
-            .query_row([kind, last], |row| row.get(0))
-            .optional()
-            .doing("find who waits")?
-        {
-            accounts.push(account);
-            last = account;
-        }
-        Ok(accounts)
     }
 }
 
@@ -130,7 +85,7 @@ impl Tables for SqliteTables<'_> {
             events_bytes: column(row, 7)?,
         };
         self.loaded.insert(key, loaded);
-        if chunk::is_chunked(total) && !operation.removed {
+        if is_chunked(total) && !operation.removed {
             let resources = chunk::load(self.connection, key, total, touch)?;
             operation.resources = Resources::part(total, resources);
             check_tally(&operation)?;
@@ -144,7 +99,7 @@ impl Tables for SqliteTables<'_> {
         touch: Touch<'_>,
     ) -> Result<Vec<(u32, Resource)>, StoreError> {
         match self.loaded.get(&key) {
-            Some(loaded) if chunk::is_chunked(loaded.total) => {
+            Some(loaded) if is_chunked(loaded.total) => {
                 chunk::load(self.connection, key, loaded.total, touch)
             }
             // Few resources were loaded with the operation, and those of a new one are not stored yet.
@@ -184,38 +139,158 @@ impl Tables for SqliteTables<'_> {
         wish: &LeaseWish,
         taken: &HashSet<OperationKey>,
     ) -> Result<Vec<OperationKey>, StoreError> {
-        let mut kinds = BTreeSet::new();
-        for kind in &wish.kinds {
-            kinds.extend(self.names.kinds.find(self.connection, kind.as_str())?);
-        }
-        let account = match &wish.account {
-            None => None,
-            Some(account) => {
-                let known = self
-                    .names
-                    .accounts
-                    .find(self.connection, account.as_str())?;
-                let Some(account) = known else {
-                    return Ok(Vec::new());
-                };
-                Some(account)
-            }
+        let Self {
+            connection,
+            names,
+            book,
+            round,
+            ahead,
+            ..
+        } = self;
+        let mut lanes = Queue {
+            connection,
+            names,
+            ahead,
         };
-        let mut lanes = Vec::new();
-        for kind in kinds {
-            let accounts = match account {
-                Some(account) => vec![account],
-                None => self.waiting_accounts(kind)?,
-            };
-            for account in accounts {
-                lanes.push(self.lane((kind, account), wish.max, taken)?);
-            }
-        }
-        Ok(workset::interleave(lanes, wish.max))
+        turns::pick(&mut lanes, book, round, wish, taken)
     }
 
     fn next_key(&mut self) -> OperationKey {
         self.last_key += 1;
         OperationKey::new(self.last_key).expect("2^53 operations do not fit on a disk")
+    }
+}
+
+/// How many operations of a lane are read at a time.
+const AHEAD_MAX: usize = 32;
+
+/// What was read of the queue. It stays true until the commit saves what it has changed.
+#[derive(Default)]
+pub(super) struct Ahead {
+    urgencies: HashMap<(KindName, u8), Option<u8>>,
+    accounts: HashMap<(KindName, u8, Option<Account>), Option<Account>>,
+    operations: HashMap<Lane, VecDeque<OperationKey>>,
+}
+
+/// The table of what waits.
+struct Queue<'t> {
+    connection: &'t Connection,
+    names: &'t mut Dictionary,
+    ahead: &'t mut Ahead,
+}
+
+impl Queue<'_> {
+    fn kind(&mut self, kind: &KindName) -> Result<Option<i64>, StoreError> {
+        self.names.kinds.find(self.connection, kind.as_str())
+    }
+
+    fn first<R: FromSql>(&self, sql: &str, values: impl Params) -> Result<Option<R>, StoreError> {
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row(values, |row| row.get(0)).optional())
+            .doing("look into the queue")
+    }
+
+    fn read_urgency(&mut self, kind: &KindName, from: u8) -> Result<Option<u8>, StoreError> {
+        let Some(kind) = self.kind(kind)? else {
+            return Ok(None);
+        };
+        let sql = "SELECT urgency FROM queue WHERE kind = ?1 AND urgency >= ?2 \
+                   ORDER BY urgency LIMIT 1";
+        self.first(sql, params![kind, from])
+    }
+
+    fn read_account(
+        &mut self,
+        kind: &KindName,
+        urgency: u8,
+        after: Option<&Account>,
+    ) -> Result<Option<Account>, StoreError> {
+        let Some(kind) = self.kind(kind)? else {
+            return Ok(None);
+        };
+        let sql = match after {
+            Some(_) => {
+                "SELECT account FROM queue WHERE kind = ?1 AND urgency = ?2 AND account > ?3 \
+                 ORDER BY account LIMIT 1"
+            }
+            None => {
+                "SELECT account FROM queue WHERE kind = ?1 AND urgency = ?2 AND account >= ?3 \
+                 ORDER BY account LIMIT 1"
+            }
+        };
+        let after = after.map_or("", Account::as_str);
+        let found: Option<String> = self.first(sql, params![kind, urgency, after])?;
+        Ok(found.map(Account::from))
+    }
+
+    fn read_operations(
+        &mut self,
+        (kind, urgency, account): &Lane,
+        after: Option<OperationKey>,
+    ) -> Result<VecDeque<OperationKey>, StoreError> {
+        let Some(kind) = self.kind(kind)? else {
+            return Ok(VecDeque::new());
+        };
+        let sql = "SELECT operation FROM queue WHERE kind = ?1 AND urgency = ?2 AND account = ?3 \
+                   AND operation > ?4 ORDER BY operation LIMIT ?5";
+        let mut statement = self
+            .connection
+            .prepare_cached(sql)
+            .doing("prepare to look into the queue")?;
+        let after = after.map_or(0, row_id);
+        let mut rows = statement
+            .query(params![kind, urgency, account.as_str(), after, AHEAD_MAX])
+            .doing("look into the queue")?;
+        let mut found = VecDeque::new();
+        while let Some(row) = rows.next().doing("look into the queue")? {
+            found.push_back(key_of(column(row, 0)?)?);
+        }
+        Ok(found)
+    }
+}
+
+impl Lanes for Queue<'_> {
+    fn next_urgency(&mut self, kind: &KindName, from: u8) -> Result<Option<u8>, StoreError> {
+        let place = (kind.clone(), from);
+        if let Some(known) = self.ahead.urgencies.get(&place) {
+            return Ok(*known);
+        }
+        let found = self.read_urgency(kind, from)?;
+        self.ahead.urgencies.insert(place, found);
+        Ok(found)
+    }
+
+    fn next_account(
+        &mut self,
+        kind: &KindName,
+        urgency: u8,
+        after: Option<&Account>,
+    ) -> Result<Option<Account>, StoreError> {
+        let place = (kind.clone(), urgency, after.cloned());
+        if let Some(known) = self.ahead.accounts.get(&place) {
+            return Ok(known.clone());
+        }
+        let found = self.read_account(kind, urgency, after)?;
+        self.ahead.accounts.insert(place, found.clone());
+        Ok(found)
+    }
+
+    fn next_operation(
+        &mut self,
+        lane: &Lane,
+        after: Option<OperationKey>,
+    ) -> Result<Option<OperationKey>, StoreError> {
+        // Lanes are only ever walked onwards.
+        if let Some(known) = self.ahead.operations.get_mut(lane) {
+            while known.front().copied() <= after && known.pop_front().is_some() {}
+            if let Some(next) = known.front() {
+                return Ok(Some(*next));
+            }
+        }
+        let found = self.read_operations(lane, after)?;
+        let next = found.front().copied();
+        self.ahead.operations.insert(lane.clone(), found);
+        Ok(next)
     }
 }

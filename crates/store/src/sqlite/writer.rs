@@ -1,13 +1,16 @@
 //! The one connection that writes.
 
-use crate::sqlite::doing::Doing;
-use crate::sqlite::row::Dictionary;
+use crate::doing::Doing;
+use crate::record::phase_code;
+use crate::sqlite::row::{Dictionary, column};
 use crate::sqlite::tables::SqliteTables;
 use crate::sqlite::{save, schema};
-use crate::{Committed, StoreError, Write, workset};
-use longrun_model::Timestamp;
+use crate::turns::{Book, Turn};
+use crate::{Committed, Limits, StoreError, Write, workset};
+use longrun_model::{Account, KindName, Phase, Timestamp};
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
+use std::sync::Arc;
 
 /// The connection, and what it remembers between commits.
 #[derive(Debug)]
@@ -15,12 +18,16 @@ pub(super) struct Writer {
     connection: Connection,
     /// Gone while a commit runs: if it fails, what it has learnt was rolled back with it.
     memory: Option<Memory>,
+    /// What leases are held to.
+    limits: Arc<Limits>,
 }
 
 /// What is known of the tables without asking them.
 #[derive(Debug)]
 struct Memory {
     names: Dictionary,
+    /// Whose turn it is, and what runs.
+    book: Book,
     /// The last key that was given. Removed operations leave a row, so no key is lower that was ever given.
     last_key: u64,
 }
@@ -31,7 +38,13 @@ impl Writer {
         Ok(Self {
             connection: schema::open_writer(path)?,
             memory: None,
+            limits: Arc::default(),
         })
+    }
+
+    /// Holds leases to these limits from here on.
+    pub(super) fn limit(&mut self, limits: Limits) {
+        self.limits = Arc::new(limits);
     }
 
     /// Carries out `writes` in one transaction.
@@ -49,11 +62,18 @@ impl Writer {
             Some(memory) => memory,
             None => Memory::read(&transaction)?,
         };
-        let mut tables = SqliteTables::new(&transaction, &mut memory.names, memory.last_key)?;
+        memory.book.limits = Arc::clone(&self.limits);
+        let Memory {
+            names,
+            book,
+            last_key,
+        } = &mut memory;
+        let mut tables = SqliteTables::new(&transaction, names, book, *last_key)?;
         let (changes, results) = workset::run(&mut tables, writes, now)?;
         save::save(&mut tables, &changes)?;
-        memory.last_key = tables.last_key;
+        let given = tables.last_key;
         drop(tables);
+        memory.last_key = given;
         transaction.commit().doing("commit")?;
         self.memory = Some(memory);
         Ok(results)
@@ -91,9 +111,46 @@ impl Memory {
                 row.get(0)
             })
             .doing("find the last key")?;
+        let mut names = Dictionary::default();
+        let book = read_book(connection, &mut names)?;
         Ok(Self {
-            names: Dictionary::default(),
+            names,
+            book,
             last_key: last_key.max(0).cast_unsigned(),
         })
     }
+}
+
+/// Whose turn it was, and how much runs.
+fn read_book(connection: &Connection, names: &mut Dictionary) -> Result<Book, StoreError> {
+    let mut book = Book::default();
+    let sql = "SELECT kind, account, taken, number FROM turn";
+    let mut statement = connection.prepare(sql).doing("read whose turn it was")?;
+    let mut rows = statement.query([]).doing("read whose turn it was")?;
+    while let Some(row) = rows.next().doing("read whose turn it was")? {
+        let account: String = column(row, 1)?;
+        let turn = Turn {
+            account: account.into(),
+            taken: column(row, 2)?,
+            number: column::<i64>(row, 3)?.cast_unsigned(),
+        };
+        if let Some(kind) = names.kinds.name(connection, column(row, 0)?)? {
+            book.take_turn(KindName::from(kind), turn);
+        }
+    }
+    let sql = "SELECT kind, account, count(*) \
+               FROM live CROSS JOIN operation ON key = live.operation \
+               WHERE phase IN (?1, ?2) GROUP BY kind, account";
+    let held = [Phase::Running, Phase::Cancelling].map(phase_code);
+    let mut statement = connection.prepare(sql).doing("count what runs")?;
+    let mut rows = statement.query(held).doing("count what runs")?;
+    while let Some(row) = rows.next().doing("count what runs")? {
+        let kind = names.kinds.name(connection, column(row, 0)?)?;
+        let kind = kind.map(KindName::from);
+        let account = names.accounts.name(connection, column(row, 1)?)?;
+        if let (Some(kind), Some(account)) = (kind, account.map(Account::from)) {
+            book.begin(&kind, &account, column(row, 2)?);
+        }
+    }
+    Ok(book)
 }

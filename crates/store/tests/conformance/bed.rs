@@ -1,13 +1,14 @@
 //! What the tests share: a store of either sort, a clock that stands still unless it is moved, and short words.
 
+use crate::schema::Schema;
 use longrun_model::{
     Account, Command, Finish, FinishStatus, Idempotency, Json, KindName, Operation, OperationKey,
     Outcome, Progress, RefusedResult, Report, ResourceId, ResourceResult, ResourceStatus,
     Submission, Timestamp, WorkerName,
 };
 use longrun_store::{
-    Committed, Due, Filter, HistoryEntry, LeaseWish, MemoryStore, Page, Refused, SqliteStore,
-    Store, Submitted, Write, Written,
+    Committed, Due, Filter, HistoryEntry, LeaseWish, Limits, MemoryStore, Page, PostgresStore,
+    Refused, SqliteStore, Store, Submitted, Write, Written,
 };
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -21,10 +22,17 @@ pub(crate) const LEASE: i64 = 10_000;
 /// A store and all that a test needs to talk to it.
 pub(crate) struct Bed {
     store: Option<Box<dyn Store>>,
-    folder: Option<TempDir>,
+    place: Place,
     runtime: Runtime,
     /// What time it is, in milliseconds after [`START`].
     pub(crate) now: i64,
+}
+
+/// Where a store keeps what it is given.
+enum Place {
+    Memory,
+    Folder(TempDir),
+    Schema(Schema),
 }
 
 /// What a command did.
@@ -37,28 +45,36 @@ pub(crate) struct Commanded {
 
 impl Bed {
     pub(crate) fn memory() -> Self {
-        Self::with(Box::new(MemoryStore::default()), None)
+        Self::at(Place::Memory)
     }
 
     pub(crate) fn sqlite() -> Self {
-        let folder = TempDir::new().unwrap();
-        Self::with(open(&folder), Some(folder))
+        Self::at(Place::Folder(TempDir::new().unwrap()))
     }
 
-    fn with(store: Box<dyn Store>, folder: Option<TempDir>) -> Self {
+    /// None if the tests were given no server.
+    pub(crate) fn postgres() -> Option<Self> {
+        Schema::new().map(|schema| Self::at(Place::Schema(schema)))
+    }
+
+    fn at(place: Place) -> Self {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         Self {
-            store: Some(store),
-            folder,
-            runtime: Builder::new_current_thread().build().unwrap(),
+            store: Some(open(&place, &runtime)),
+            place,
+            runtime,
             now: 0,
         }
     }
 
     /// Closes the store and opens it again, if it is one that can.
     pub(crate) fn reopen(&mut self) {
-        if let Some(folder) = &self.folder {
-            self.store = None;
-            self.store = Some(open(folder));
+        match self.place {
+            Place::Memory => (),
+            Place::Folder(_) | Place::Schema(_) => {
+                self.store = None;
+                self.store = Some(open(&self.place, &self.runtime));
+            }
         }
     }
 
@@ -97,6 +113,10 @@ impl Bed {
         command: Command,
     ) -> Result<Commanded, Refused> {
         self.write(write(key, command)).map(commanded)
+    }
+
+    pub(crate) fn limit(&self, limits: Limits) {
+        self.store().limit(limits);
     }
 
     pub(crate) fn lease(&self, wish: LeaseWish) -> Vec<Arc<Operation>> {
@@ -154,8 +174,18 @@ impl Bed {
     }
 }
 
-fn open(folder: &TempDir) -> Box<dyn Store> {
-    Box::new(SqliteStore::open(&folder.path().join("longrun.db")).unwrap())
+fn open(place: &Place, runtime: &Runtime) -> Box<dyn Store> {
+    match place {
+        Place::Memory => Box::new(MemoryStore::default()),
+        Place::Folder(folder) => {
+            Box::new(SqliteStore::open(&folder.path().join("longrun.db")).unwrap())
+        }
+        Place::Schema(schema) => Box::new(
+            runtime
+                .block_on(PostgresStore::open(&schema.url()))
+                .unwrap(),
+        ),
+    }
 }
 
 pub(crate) fn submitted(written: Written) -> Submitted {
@@ -177,6 +207,7 @@ pub(crate) fn commanded(written: Written) -> Commanded {
         operation,
         changed,
         refused,
+        ..
     } = written
     else {
         panic!("not commanded: {written:?}");

@@ -5,8 +5,8 @@ use crate::bed::{
     under, wish,
 };
 use longrun_model::{
-    Command, Failure, Finish, FinishStatus, Json, Phase, Refusal, Rejected, Report, ResourceStatus,
-    Submission,
+    Change, Command, Failure, Finish, FinishStatus, Json, Phase, Refusal, Rejected, Report,
+    ResourceStatus, Submission,
 };
 use longrun_store::{Due, Filter, Refused};
 
@@ -268,4 +268,43 @@ pub(crate) fn retention_removes_what_has_ended(bed: &mut Bed) {
     bed.command(key, Command::Tick).unwrap();
     assert!(bed.get(key).removed);
     assert_eq!(bed.due(9), Due::default());
+}
+
+/// What an operator does in place of a worker, whoever holds the operation.
+pub(crate) fn an_operator_ends_what_is_open(bed: &mut Bed) {
+    for count in [0, 3, 65] {
+        let key = bed.running(count);
+        if count > 0 {
+            let failed = vec![result(1, ResourceStatus::Failed)];
+            bed.command(key, report(1, failed)).unwrap();
+        }
+        let finish = Finish {
+            status: FinishStatus::Succeeded,
+            output: None,
+            error: None,
+        };
+        bed.command(key, Command::Finish(finish)).unwrap();
+        bed.reopen();
+        let ended = bed.get(key);
+        let failed = u32::from(count > 0);
+        assert_eq!(ended.tally.failed, failed);
+        assert_eq!(ended.phase == Phase::Succeeded, failed == 0);
+        let late = bed.command(key, Command::Heartbeat { fence: 1 });
+        assert_eq!(late.unwrap_err(), Refused::Rejected(Rejected::Ended));
+    }
+}
+
+pub(crate) fn a_deadline_that_moves_is_a_timer(bed: &mut Bed) {
+    let start = bed.instant();
+    let key = bed.submit(Submission {
+        deadline_at: Some(start.plus_millis(100)),
+        ..operation(1)
+    });
+    bed.command(key, Command::ExtendDeadline { millis: 50 })
+        .unwrap();
+    bed.reopen();
+    let moved = start.plus_millis(150);
+    assert_eq!(bed.due(9).next_at, Some(moved));
+    let last = bed.history(key, 1, 9).remove(0).event.change;
+    assert_eq!(last, Change::DeadlineMoved { deadline_at: moved });
 }

@@ -1,7 +1,7 @@
 //! The file of the SQLite store: whose it is, who may open it, and what is refused.
 
 use crate::bed::{START, key, operation};
-use longrun_model::Timestamp;
+use longrun_model::{Phase, Timestamp};
 use longrun_store::{SqliteStore, Store, StoreError, Write};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -161,4 +161,33 @@ fn at_rest_the_file_alone_is_the_whole_store() {
     assert!(log_bytes() > 0);
     runtime.block_on(store.rest()).unwrap();
     assert_eq!(log_bytes(), 0);
+}
+
+/// The file of a program that knew only the first schema goes on where that one stopped. The text is a real file's.
+#[test]
+fn a_file_of_the_first_schema_is_brought_up_to_date() {
+    let (_folder, path) = folder();
+    alter(&path, include_str!("schema_1.sql"));
+    let store = SqliteStore::open(&path).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let get = |number| runtime.block_on(store.get(key(number))).unwrap().unwrap();
+    let running = get(1);
+    assert_eq!((running.phase, running.tally.failed), (Phase::Running, 1));
+    assert_eq!((&running.retry, running.not_before), (&None, None));
+    let lease = running.lease.as_ref().unwrap();
+    assert_eq!(lease.until, Timestamp::from_millis(START + 10_000));
+    assert_eq!(get(3).phase, Phase::Succeeded);
+    let history = runtime.block_on(store.history(key(3), 0, 9)).unwrap();
+    assert_eq!(history.len(), 4);
+    let now = Timestamp::from_millis(START + 1);
+    let wishes = (0..3).map(|_| Write::Lease(crate::bed::wish(1)));
+    let leased = runtime
+        .block_on(store.commit(wishes.collect(), now))
+        .unwrap();
+    let leased = leased
+        .into_iter()
+        .map(|one| crate::bed::keys(&crate::bed::leased(one.unwrap())));
+    assert_eq!(leased.collect::<Vec<_>>(), [vec![2], vec![4], vec![]]);
 }

@@ -4,8 +4,9 @@ use crate::bed::{
     Bed, LEASE, key, keys, lease_command, leased, operation, progress, release, report, result,
     results, wish, wish_of,
 };
-use longrun_model::{Command, KindName, Phase, Rejected, ResourceStatus, Submission};
-use longrun_store::{Refused, Write};
+use longrun_model::{Command, FinishStatus, KindName, Phase, Rejected, ResourceStatus, Submission};
+use longrun_store::{Limits, Refused, Share, Write};
+use std::collections::HashMap;
 
 fn of(account: &str, kind: &str, priority: u8) -> Submission {
     Submission {
@@ -95,7 +96,7 @@ pub(crate) fn wishes_in_one_commit_share_what_waits(bed: &mut Bed) {
         .into_iter()
         .map(|one| keys(&leased(one.unwrap())))
         .collect();
-    assert_eq!(found, [vec![1], vec![2], vec![3], vec![4], vec![]]);
+    assert_eq!(found, [vec![1], vec![2], vec![4], vec![3], vec![]]);
 }
 
 /// What one wish saw and left, for the sake of other accounts, is there for the next wish of the commit.
@@ -224,4 +225,108 @@ pub(crate) fn a_long_queue_empties_in_order(bed: &mut Bed) {
     }
     assert_eq!(found, (1..=40).collect::<Vec<_>>());
     assert_eq!(bed.get(key(40)).phase, Phase::Running);
+}
+
+/// The busy account's operations are older, and it is still the others' turn in between, whatever is taken at a time.
+pub(crate) fn turns_go_on_from_lease_to_lease(bed: &mut Bed) {
+    let busy = (0..50).map(|_| Write::Submit(of("busy", "reboot", 0)));
+    bed.commit(busy.collect());
+    for account in ["a", "z"] {
+        bed.submit(of(account, "reboot", 0));
+    }
+    let mut found = Vec::new();
+    for _ in 0..4 {
+        found.extend(keys(&bed.lease(wish(1))));
+        // Whoever works for one account takes no turn away from the others.
+        found.extend(keys(&bed.lease(wish_of(Some("busy"), &["reboot"], 1))));
+        bed.reopen();
+    }
+    assert_eq!(found, [51, 1, 2, 3, 52, 4, 5, 6]);
+}
+
+/// Someone who works on several kinds does not let one account's flood of one kind hide another's of the next.
+pub(crate) fn kinds_take_turns(bed: &mut Bed) {
+    for _ in 0..5 {
+        bed.submit(of("busy", "reboot", 0));
+    }
+    bed.submit(of("small", "resize", 0));
+    let mut found = Vec::new();
+    for _ in 0..3 {
+        found.extend(keys(&bed.lease(wish_of(None, &["reboot", "resize"], 1))));
+        bed.reopen();
+    }
+    assert_eq!(found, [1, 6, 2]);
+}
+
+pub(crate) fn shares_are_weighted(bed: &mut Bed) {
+    let large = Share {
+        weight: 3,
+        ..Share::default()
+    };
+    bed.limit(Limits {
+        accounts: HashMap::from([("large".into(), large)]),
+        ..Limits::default()
+    });
+    for account in ["large", "small"] {
+        let many = (0..8).map(|_| Write::Submit(of(account, "reboot", 0)));
+        bed.commit(many.collect());
+    }
+    let mut found = Vec::new();
+    for max in [1, 2, 5] {
+        found.extend(keys(&bed.lease(wish(max))));
+    }
+    assert_eq!(found, [1, 2, 3, 9, 4, 5, 6, 10]);
+}
+
+/// What runs is counted, whoever asks, however it began and ended, and after the store was closed too.
+pub(crate) fn no_more_run_than_may(bed: &mut Bed) {
+    let few = Share {
+        running_max: Some(2),
+        ..Share::default()
+    };
+    let limits = Limits {
+        kinds: HashMap::from([("reboot".into(), 3)]),
+        accounts: HashMap::from([("acme".into(), few)]),
+        ..Limits::default()
+    };
+    bed.limit(limits.clone());
+    for account in ["acme", "acme", "acme", "other", "other"] {
+        bed.submit(of(account, "reboot", 0));
+    }
+    let wishes = (0..3).map(|_| Write::Lease(wish(2))).collect();
+    let found = bed.commit(wishes).into_iter();
+    let found: Vec<_> = found.map(|one| keys(&leased(one.unwrap()))).collect();
+    assert_eq!(found, [vec![1, 4], vec![2], vec![]]);
+    bed.reopen();
+    bed.limit(limits);
+    assert!(bed.lease(wish(9)).is_empty());
+    bed.command(key(4), crate::bed::finish(1, FinishStatus::Succeeded))
+        .unwrap();
+    assert_eq!(keys(&bed.lease(wish(9))), [5]);
+    bed.command(key(1), release(1)).unwrap();
+    assert_eq!(keys(&bed.lease(wish(9))), [1]);
+    bed.now += LEASE;
+    bed.command(key(2), Command::Tick).unwrap();
+    assert_eq!(bed.lease(wish(9)).len(), 1);
+    bed.limit(Limits::default());
+    assert_eq!(bed.lease(wish(9)).len(), 1, "all that is left");
+}
+
+/// What one lease costs does not grow with the number of accounts that wait, nor with what waits of one.
+pub(crate) fn many_accounts_are_served_in_turn(bed: &mut Bed) {
+    let account = |number: usize| format!("account-{number:04}");
+    let singles = (0..2_000).map(|number| Write::Submit(of(&account(number), "reboot", 0)));
+    let flood = (0..2_000).map(|_| Write::Submit(of("account-0500", "reboot", 0)));
+    bed.commit(flood.chain(singles).collect());
+    let mut served = std::collections::BTreeMap::<String, u32>::new();
+    for _ in 0..20 {
+        let wishes = (0..100).map(|_| Write::Lease(wish(1))).collect();
+        for leases in bed.commit(wishes) {
+            for operation in leased(leases.unwrap()) {
+                *served.entry(operation.account.to_string()).or_default() += 1;
+            }
+        }
+    }
+    assert_eq!(served.len(), 2_000);
+    assert!(served.values().all(|count| *count == 1));
 }

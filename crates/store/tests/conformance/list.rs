@@ -1,7 +1,9 @@
 //! Lists: which operations, in which order, and where a page ends.
 
 use crate::bed::{Bed, START, finish, key, operation};
-use longrun_model::{Command, FinishStatus, Operation, OperationKey, Phase, Submission, Timestamp};
+use longrun_model::{
+    Command, FinishStatus, Operation, OperationKey, Phase, StuckRule, Submission, Timestamp,
+};
 use longrun_store::{Filter, Page, Write};
 
 fn all() -> Filter {
@@ -46,13 +48,16 @@ pub(crate) fn each_filter_filters(bed: &mut Bed) {
     });
     bed.running(1);
     bed.finished(1);
-    let rows: [Row; 16] = [
+    let rows: [Row; 19] = [
         (|one| one.account = Some("acme".into()), &[4, 3, 1]),
         (|one| one.account = Some("nobody".into()), &[]),
         (|one| one.kind = Some("resize".into()), &[2]),
         (|one| one.kind = Some("unknown".into()), &[]),
         (|one| one.phase = Some(Phase::Queued), &[2, 1]),
         (|one| one.phase = Some(Phase::Succeeded), &[4]),
+        (|one| one.phase = Some(Phase::Running), &[3]),
+        (|one| one.stuck = Some((rule(), after(20))), &[3, 2, 1]),
+        (|one| one.stuck = Some((rule(), after(19))), &[3, 1]),
         (|one| one.project = Some("p".into()), &[2]),
         (|one| one.labels = labels(&["b=2", "a=1"]), &[2]),
         (|one| one.labels = labels(&["a=2"]), &[]),
@@ -74,6 +79,14 @@ pub(crate) fn each_filter_filters(bed: &mut Bed) {
         let mut filter = all();
         change(&mut filter);
         assert_eq!(numbers(&bed.list(filter.clone())), expected, "{filter:?}");
+    }
+}
+
+fn rule() -> StuckRule {
+    StuckRule {
+        queued_millis: 10,
+        silent_millis: 9,
+        attempts: 5,
     }
 }
 

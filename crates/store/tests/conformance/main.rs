@@ -11,6 +11,9 @@ mod list;
 mod oracle;
 mod record;
 mod report;
+mod retry;
+mod schema;
+mod shared;
 mod submit;
 
 /// Makes each test of the suite a test of each store.
@@ -29,6 +32,16 @@ macro_rules! suite {
                 #[test]
                 fn $test() {
                     crate::$module::$test(&mut crate::bed::Bed::sqlite());
+                }
+            )+ })+
+        }
+        mod postgres {
+            $(mod $module { $(
+                #[test]
+                fn $test() {
+                    if let Some(mut bed) = crate::bed::Bed::postgres() {
+                        crate::$module::$test(&mut bed);
+                    }
                 }
             )+ })+
         }
@@ -66,6 +79,11 @@ suite! {
         a_report_of_progress_moves_the_end_and_is_seen
         what_is_handed_back_waits_again
         a_long_queue_empties_in_order
+        turns_go_on_from_lease_to_lease
+        kinds_take_turns
+        shares_are_weighted
+        no_more_run_than_may
+        many_accounts_are_served_in_turn
     }
     report {
         results_are_kept_one_by_one
@@ -80,6 +98,14 @@ suite! {
         errors_and_outputs_are_kept
         long_payloads_are_kept
     }
+    retry {
+        what_failed_is_open_again_and_the_rest_stays
+        a_pause_is_a_timer
+        an_attempt_without_resources_is_tried_again
+        lost_leases_are_attempts
+        a_delayed_operation_waits_for_its_time
+        a_delayed_operation_is_cancelled_at_once
+    }
     end {
         a_finish_ends_what_is_open
         an_operation_without_resources_ends_as_its_finish_says
@@ -92,6 +118,8 @@ suite! {
         a_lost_lease_ends_what_was_to_stop
         a_deadline_ends_what_nobody_finishes
         retention_removes_what_has_ended
+        an_operator_ends_what_is_open
+        a_deadline_that_moves_is_a_timer
     }
     list {
         newest_come_first_without_their_resources

@@ -1,18 +1,23 @@
-//! The memory store is the oracle: whatever is written, SQLite says and keeps the same, closed and reopened or not.
+//! The memory store is the oracle: whatever is written, the others say and keep the same, closed and reopened or not.
 
 use crate::bed::{Bed, LEASE, START, operation, result, under};
 use longrun_model::{
     Account, Command, Failure, Finish, FinishStatus, Json, Operation, OperationKey, Phase,
-    Progress, Report, ResourceStatus, Resources, Submission, Timestamp,
+    Progress, Report, ResourceStatus, Resources, Retry, RetryScope, StuckRule, Submission,
+    Timestamp,
 };
-use longrun_store::{AccessKey, Filter, LeaseWish, Refused, Submitted, Write, Written};
+use longrun_store::{
+    AccessKey, Filter, LeaseWish, Limits, Refused, Share, Submitted, Write, Written,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 #[derive(Clone, Debug)]
 enum Step {
     Commit(Vec<Action>),
     Pass(i64),
+    Limit(Limits),
     Reopen,
 }
 
@@ -40,6 +45,8 @@ fn account() -> impl Strategy<Value = Account> {
 fn submission() -> impl Strategy<Value = Submission> {
     let size = prop::sample::select(&[0, 1, 2, 4, 64, 65, 130][..]);
     let deadline = prop::option::weighted(0.3, 0..30_000_i64);
+    let start = prop::option::weighted(0.2, 0..20_000_i64);
+    let retry = prop::option::weighted(0.6, retry());
     let idempotency = prop::option::weighted(0.4, (0..3_u8, 0..2_u8));
     let kind = prop::sample::select(&KINDS[..]);
     (
@@ -47,16 +54,18 @@ fn submission() -> impl Strategy<Value = Submission> {
         account(),
         kind,
         0..3_u8,
-        deadline,
+        (start, deadline, retry),
         idempotency,
         0..2_usize,
     )
         .prop_map(
-            |(size, account, kind, priority, deadline, idempotency, labels)| {
+            |(size, account, kind, priority, (start, deadline, retry), idempotency, labels)| {
                 let submission = Submission {
                     account,
                     kind: kind.into(),
                     priority,
+                    not_before: start.map(|one| Timestamp::from_millis(START + one)),
+                    retry: retry.map(Arc::new),
                     deadline_at: deadline.map(|one| Timestamp::from_millis(START + one)),
                     retention_millis: 20_000,
                     labels: vec![("team".into(), "blue".into()); labels],
@@ -72,14 +81,26 @@ fn submission() -> impl Strategy<Value = Submission> {
         )
 }
 
+fn retry() -> impl Strategy<Value = Retry> {
+    let scope = prop::sample::select(&[RetryScope::Failed, RetryScope::All][..]);
+    (1..4_u32, scope).prop_map(|(attempts_max, scope)| Retry {
+        attempts_max,
+        pause_first_millis: 2,
+        pause_max_millis: LEASE,
+        codes: vec!["E".into()],
+        scope,
+    })
+}
+
 fn report_of() -> impl Strategy<Value = Report> {
     let index = prop_oneof![4 => 0..5_usize, 1 => 60..70_usize, 1 => 0..140_usize];
     let status = prop::sample::select(&ResourceStatus::ALL[..]);
     let results = vec((index, status, any::<bool>()), 0..6);
     let finish = prop::option::weighted(0.3, 0..3_u8);
     let percent = prop::option::of(0..=100_u8);
-    (results, finish, percent, prop::bool::weighted(0.2)).prop_map(
-        |(results, finish, percent, release)| Report {
+    let chance = prop::sample::select(&[0, 1 << 31, u32::MAX][..]);
+    (results, finish, percent, prop::bool::weighted(0.2), chance).prop_map(
+        |(results, finish, percent, release, chance)| Report {
             fence: 0,
             results: results
                 .into_iter()
@@ -100,9 +121,10 @@ fn report_of() -> impl Strategy<Value = Report> {
                     FinishStatus::Cancelled,
                 ][usize::from(one)],
                 output: (one == 0).then(|| Json::from_checked("[1]")),
-                error: (one == 1).then(|| Failure::new("F", "all broken")),
+                error: (one == 1).then(|| Failure::new("E", "all broken")),
             }),
             release,
+            chance,
         },
     )
 }
@@ -140,6 +162,13 @@ fn action() -> impl Strategy<Value = Action> {
             Command::Delete,
             Command::Tick,
             Command::Tick,
+            Command::Hasten,
+            Command::ExtendDeadline { millis: 5_000 },
+            Command::Finish(Finish {
+                status: FinishStatus::Succeeded,
+                output: None,
+                error: None,
+            }),
         ][..],
     );
     let plain = prop_oneof![
@@ -181,10 +210,25 @@ fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
+fn limits() -> impl Strategy<Value = Limits> {
+    let share = (1..3_u32, prop::option::of(0..4_u32));
+    let share = share.prop_map(|(weight, running_max)| Share {
+        weight,
+        running_max,
+    });
+    let kind = prop::option::of(0..4_u32);
+    (share.clone(), share, kind).prop_map(|(own, usual, kind)| Limits {
+        kinds: kind.map(|max| ("reboot".into(), max)).into_iter().collect(),
+        accounts: [("acme".into(), own)].into(),
+        usual,
+    })
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => vec(action(), 0..8).prop_map(Step::Commit),
         2 => prop::sample::select(&[1, LEASE - 1, LEASE, 20_000][..]).prop_map(Step::Pass),
+        1 => limits().prop_map(Step::Limit),
         1 => Just(Step::Reopen),
     ]
 }
@@ -194,27 +238,54 @@ proptest! {
 
     #[test]
     fn sqlite_does_as_memory_does(steps in vec(step(), 1..16)) {
-        let (mut memory, mut sqlite) = (Bed::memory(), Bed::sqlite());
-        for step in steps {
-            match step {
-                Step::Pass(millis) => {
-                    memory.now += millis;
-                    sqlite.now += millis;
-                }
-                Step::Reopen => sqlite.reopen(),
-                Step::Commit(actions) => {
-                    let writes: Vec<Write> =
-                        actions.into_iter().map(|action| write_of(action, &memory)).collect();
-                    let expected = memory.commit(writes.clone());
-                    let found = sqlite.commit(writes);
-                    prop_assert_eq!(found.len(), expected.len());
-                    for (found, expected) in found.iter().zip(&expected) {
-                        check_result(found, expected);
-                    }
+        check_steps(steps, Bed::sqlite());
+    }
+}
+
+proptest! {
+    // Each case makes all tables anew.
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn postgres_does_as_memory_does(steps in vec(step(), 1..16)) {
+        if let Some(bed) = Bed::postgres() {
+            check_steps(steps, bed);
+        }
+    }
+}
+
+fn check_steps(steps: Vec<Step>, mut bed: Bed) {
+    let mut memory = Bed::memory();
+    let mut held_to = Limits::default();
+    for step in steps {
+        match step {
+            Step::Pass(millis) => {
+                memory.now += millis;
+                bed.now += millis;
+            }
+            Step::Limit(limits) => {
+                memory.limit(limits.clone());
+                bed.limit(limits.clone());
+                held_to = limits;
+            }
+            Step::Reopen => {
+                bed.reopen();
+                bed.limit(held_to.clone());
+            }
+            Step::Commit(actions) => {
+                let writes: Vec<Write> = actions
+                    .into_iter()
+                    .map(|action| write_of(action, &memory))
+                    .collect();
+                let expected = memory.commit(writes.clone());
+                let found = bed.commit(writes);
+                assert_eq!(found.len(), expected.len());
+                for (found, expected) in found.iter().zip(&expected) {
+                    check_result(found, expected);
                 }
             }
-            check_state(&sqlite, &memory);
         }
+        check_state(&bed, &memory);
     }
 }
 
@@ -258,15 +329,18 @@ fn check_result(found: &Result<Written, Refused>, expected: &Result<Written, Ref
         (
             Ok(Written::Commanded {
                 operation: found,
+                was,
                 changed,
                 refused,
             }),
             Ok(Written::Commanded {
                 operation: expected,
+                was: expected_was,
                 changed: expected_changed,
                 refused: expected_refused,
             }),
         ) => {
+            assert_eq!(was, expected_was);
             assert_eq!((changed, refused), (expected_changed, expected_refused));
             check_part(found, expected);
         }
@@ -330,6 +404,11 @@ fn filters() -> Vec<Filter> {
         limit: 1_000,
         ..Filter::default()
     };
+    let rule = StuckRule {
+        queued_millis: 9_000,
+        silent_millis: 9_000,
+        attempts: 2,
+    };
     vec![
         all.clone(),
         Filter {
@@ -350,6 +429,12 @@ fn filters() -> Vec<Filter> {
             account: Some("other".into()),
             phase: Some(Phase::Queued),
             kind: Some("reboot".into()),
+            ..all.clone()
+        },
+        Filter {
+            account: Some("acme".into()),
+            stuck: Some((rule, Timestamp::from_millis(START + 15_000))),
+            limit: 2,
             ..all.clone()
         },
         Filter {

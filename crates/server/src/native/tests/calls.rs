@@ -81,7 +81,7 @@ async fn an_operation_is_submitted() {
             {"id": "r1", "type": "vm", "status": "pending", "output": null, "error": null},
             {"id": "r2", "type": null, "status": "pending", "output": null, "error": null},
         ],
-        "output": null, "error": null, "attempt": 0, "version": 1, "project": "p1", "region": "eu",
+        "output": null, "error": null, "attempt": 0, "attempts_max": null, "version": 1, "not_before": null, "project": "p1", "region": "eu",
         "resource_group": "rg", "labels": {"b": "2", "a": "1 \"ä\""},
     });
     assert_eq!(settled(answer.json(), &id), queued);
@@ -458,7 +458,7 @@ async fn the_server_says_how_it_is() {
         metrics.text
     );
     for line in metrics.text.lines().filter(|line| !line.starts_with('#')) {
-        let name = line.split(' ').next().unwrap();
+        let name = line.split([' ', '{']).next().unwrap();
         assert!(metrics.text.contains(&format!("# HELP {name} ")), "{name}");
     }
     bench
@@ -475,4 +475,37 @@ async fn the_server_says_how_it_is() {
         .draining
         .store(false, std::sync::atomic::Ordering::SeqCst);
     assert_eq!(bench.get("/readyz").send().await.status, StatusCode::OK);
+}
+
+/// Here an operation counts as stuck as soon as it waits, or once it needs a second attempt.
+#[tokio::test]
+async fn what_is_stuck_is_found_and_says_why() {
+    let bench = Bench::new().await;
+    let waiting = bench.submit(json!({"kind": "k"})).await;
+    bench.submit(json!({"kind": "k", "delay_ms": 60_000})).await;
+    bench.finished("l").await;
+    let retried = bench.submit(json!({"kind": "m"})).await;
+    let (_, fence) = bench.lease("m").await;
+    let list = bench.get("/api/v1/operations?stuck=true").send().await;
+    assert_eq!(
+        (
+            list.text_at("/operations/0/id"),
+            list.at("/operations/0/stuck")
+        ),
+        (waiting, json!("queued"))
+    );
+    assert_eq!(list.at("/operations").as_array().unwrap().len(), 1);
+    let all = bench.get("/api/v1/operations?stuck=false").send().await;
+    assert_eq!(all.at("/operations").as_array().unwrap().len(), 4);
+    assert_eq!(all.json()["operations"][0].get("stuck"), None);
+    let metrics = bench.get("/metrics").anonymous().send().await;
+    for line in ["queued\"} 1", "silent\"} 0", "retrying\"} 0"] {
+        let line = format!("longrun_stuck_operations{{reason=\"{line}\n");
+        assert!(metrics.text.contains(&line), "{line}");
+    }
+    bench
+        .report(json!({"id": retried, "fence": fence, "release": true}))
+        .await;
+    let wrong = bench.get("/api/v1/operations?stuck=maybe").send().await;
+    assert_eq!(wrong.problem(), (400, "malformed".to_owned()));
 }

@@ -1,6 +1,7 @@
 //! The native API, called as a client would, without sockets.
 
 mod access;
+mod bulk;
 mod calls;
 mod idempotency;
 mod keys;
@@ -19,7 +20,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use longrun_dialects::Options;
 use longrun_engine::{Clock, Engine};
-use longrun_model::{Ids, MixedEnd};
+use longrun_model::{Ids, MixedEnd, Retry, RetryScope, StuckRule};
 use longrun_store::MemoryStore;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -58,6 +59,17 @@ impl Bench {
             mixed_end: MixedEnd::Succeeded,
             retention_ms: Some(1_000),
             deadline_ms: Some(60_000),
+            ..KindSettings::default()
+        };
+        let patient = KindSettings {
+            retry: Some(Arc::new(Retry {
+                attempts_max: 2,
+                pause_first_millis: 0,
+                pause_max_millis: 0,
+                codes: vec!["Busy".into()],
+                scope: RetryScope::Failed,
+            })),
+            ..KindSettings::default()
         };
         let app = Arc::new(App {
             engine: Engine::start(Arc::new(MemoryStore::default()), Arc::new(SystemClock)),
@@ -66,7 +78,15 @@ impl Bench {
             replays: Replays::default(),
             master_key: MasterKey::random(),
             dialects: Options::default(),
-            kinds: HashMap::from([("special".to_owned(), special)]),
+            kinds: HashMap::from([
+                ("special".to_owned(), special),
+                ("patient".to_owned(), patient),
+            ]),
+            stuck: StuckRule {
+                queued_millis: 0,
+                silent_millis: 60_000,
+                attempts: 2,
+            },
             draining: AtomicBool::new(false),
             secure: false,
         });

@@ -349,3 +349,131 @@ async fn reports_keep_their_order() {
         .map(|one| one["progress"]["message"].clone());
     assert!(messages.eq((0..500).map(|number| json!(number.to_string()))));
 }
+
+/// What failed and may pass is tried again, what succeeded stays, and the history has every attempt.
+#[tokio::test]
+async fn an_attempt_that_failed_is_followed_by_another() {
+    let bench = Bench::new().await;
+    let body = json!({"kind": "patient", "resources": [{"id": "a"}, {"id": "b"}]});
+    let id = bench.submit(body).await;
+    for (attempt, status) in [(1, "queued"), (2, "partial")] {
+        let (_, fence) = bench.lease("patient").await;
+        let error = json!({"code": "Busy", "message": format!("try {attempt}")});
+        let mut results = vec![json!({"id": "b", "status": "failed", "error": error})];
+        if attempt == 1 {
+            results.push(json!({"id": "a", "status": "succeeded"}));
+        }
+        let told = json!({"id": id, "fence": fence, "resources": results});
+        assert_eq!(bench.report(told).await["status"], status);
+    }
+    let path = format!("/api/v1/operations/{id}");
+    let operation = bench.get(&path).send().await;
+    assert_eq!(operation.at("/error/message"), "try 2");
+    assert_eq!(
+        (operation.at("/attempt"), operation.at("/attempts_max")),
+        (json!(2), json!(2))
+    );
+    let events = bench.get(format!("{path}/events")).send().await;
+    let error = json!({"code": "Busy", "message": "try 1", "retryable": false});
+    let retried = json!({
+        "number": 4, "at": events.at("/events/3/at"), "type": "retried", "error": error, "not_before": null,
+        "resources": [{"id": "b", "status": "pending", "error": error}],
+    });
+    assert_eq!(events.at("/events/3"), retried);
+    let metrics = bench.get("/metrics").anonymous().send().await;
+    assert!(metrics.text.contains("longrun_retries_total 1\n"));
+}
+
+#[tokio::test]
+async fn an_operation_is_not_handed_out_before_its_time() {
+    let bench = Bench::new().await;
+    let in_an_hour = SystemClock.now().as_seconds() + 3_600;
+    let in_an_hour = jiff::Timestamp::from_second(in_an_hour).unwrap();
+    let late = bench
+        .submit(json!({"kind": "k", "not_before": in_an_hour.to_string()}))
+        .await;
+    let past = bench
+        .submit(json!({"kind": "k", "not_before": "2001-01-01T00:00:00Z"}))
+        .await;
+    let soon = bench.submit(json!({"kind": "k", "delay_ms": 20})).await;
+    let call = json!({"kinds": ["k"], "wait_ms": 60_000});
+    for expected in [past, soon] {
+        let leases = bench.post("/api/v1/leases", &call).send().await;
+        assert_eq!(leases.text_at("/leases/0/operation/id"), expected);
+        assert_eq!(leases.at("/leases/0/operation/not_before"), Value::Null);
+    }
+    let operation = bench.get(format!("/api/v1/operations/{late}")).send().await;
+    let not_before: jiff::Timestamp = operation.text_at("/not_before").parse().unwrap();
+    assert_eq!(not_before, in_an_hour);
+    for (wrong, problem) in [
+        (json!({"kind": "k", "delay_ms": -1}), "invalid"),
+        (json!({"kind": "k", "not_before": "soon"}), "malformed"),
+        (
+            json!({"kind": "k", "not_before": "9000-01-01T00:00:00Z"}),
+            "invalid",
+        ),
+        (
+            json!({"kind": "k", "not_before": "2001-01-01T00:00:00Z", "delay_ms": 1}),
+            "invalid",
+        ),
+    ] {
+        let answer = bench.post("/api/v1/operations", &wrong).send().await;
+        assert_eq!(answer.problem(), (400, problem.to_owned()), "{wrong}");
+    }
+}
+
+/// A heartbeat that waits is answered as soon as the operation is to be cancelled, and not by what its worker tells.
+#[tokio::test]
+async fn a_heartbeat_can_wait_for_orders() {
+    let bench = Bench::new().await;
+    let ids = [
+        bench.submit(json!({"kind": "k"})).await,
+        bench.submit(json!({"kind": "k"})).await,
+    ];
+    bench
+        .post(
+            "/api/v1/leases",
+            &json!({"kinds": ["k"], "max": 2, "lease_ms": 100_000}),
+        )
+        .send()
+        .await;
+    let held: Vec<Value> = ids.iter().map(|id| json!({"id": id, "fence": 1})).collect();
+    let call = json!({"leases": held, "wait_ms": 60_000});
+    let waiting = bench.post("/api/v1/leases:heartbeat", &call).send();
+    let cancelling = async {
+        // By then the other call waits: both run on this thread, in turns.
+        while bench.app.engine.watched() < 2 {
+            tokio::task::yield_now().await;
+        }
+        bench
+            .report(json!({"id": ids[0], "fence": 1, "progress": 50}))
+            .await;
+        bench
+            .post(format!("/api/v1/operations/{}:cancel", ids[1]), &json!({}))
+            .send()
+            .await;
+    };
+    let (answer, ()) = tokio::join!(waiting, cancelling);
+    let states = [answer.at("/leases/0/state"), answer.at("/leases/1/state")];
+    assert_eq!(states, [json!("held"), json!("cancel")]);
+    // There is something to tell already.
+    let again = bench.post("/api/v1/leases:heartbeat", &call).send().await;
+    assert_eq!(again.at("/leases/1/state"), "cancel");
+    let wrong = json!({"leases": [], "wait_ms": -1});
+    let wrong = bench.post("/api/v1/leases:heartbeat", &wrong).send().await;
+    assert_eq!(wrong.problem(), (400, "invalid".to_owned()));
+}
+
+/// A heartbeat never waits so long that a lease could end meanwhile.
+#[tokio::test]
+async fn a_waiting_heartbeat_keeps_its_leases() {
+    let bench = Bench::new().await;
+    let id = bench.submit(json!({"kind": "k"})).await;
+    let lease = json!({"kinds": ["k"], "lease_ms": 400});
+    bench.post("/api/v1/leases", &lease).send().await;
+    let call = json!({"leases": [{"id": id, "fence": 1}], "wait_ms": 60_000});
+    for _ in 0..2 {
+        let answer = bench.post("/api/v1/leases:heartbeat", &call).send().await;
+        assert_eq!(answer.at("/leases/0/state"), "held");
+    }
+}

@@ -1,0 +1,416 @@
+//! What was found and locked for a commit, and the workset's look at it.
+
+use crate::layout::{self, CHUNK, check_tally, is_chunked, key_of, row_id, unreadable};
+use crate::postgres::failure::Failure;
+use crate::postgres::needs::{Needs, Resources as Needed};
+use crate::postgres::row::{name, read_key, read_with_resources};
+use crate::postgres::session::{Session, Step, column};
+use crate::postgres::waiting::{self, Leasing, Turns};
+use crate::record::Unreadable;
+use crate::turns::{self, Book, Lane, Lanes, Round};
+use crate::workset::Tables;
+use crate::{LeaseWish, StoreError};
+use longrun_model::{
+    Account, KindName, Operation, OperationKey, Resource, Resources as Loaded, Touch,
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Bound;
+use tokio_postgres::Row;
+
+/// What was found for a commit. Every row of an operation in here is locked.
+#[derive(Default)]
+pub(super) struct Found {
+    operations: HashMap<OperationKey, Stored>,
+    idempotent: HashMap<(Account, Box<str>), (OperationKey, [u8; 16])>,
+    lanes: BTreeMap<(KindName, u8), BTreeMap<Account, BTreeSet<OperationKey>>>,
+    /// What is in the lanes.
+    waiting: BTreeSet<OperationKey>,
+    keys: Vec<OperationKey>,
+    /// How many operations run, by kind and account; counted only if it matters.
+    running: Vec<(KindName, Account, u32)>,
+}
+
+/// An operation that was found.
+struct Stored {
+    operation: Operation,
+    events_bytes: usize,
+}
+
+const FIND_IDEMPOTENT: &str = "
+    SELECT found.operation, found.account, found.key, found.digest
+    FROM unnest($1::bytea[], $2::bytea[]) AS wanted (account, key)
+    JOIN idempotency AS found ON found.account = wanted.account AND found.key = wanted.key";
+const LOCK: &str = "
+    SELECT key, account, kind, phase, removed, head, resources, length(events)
+    FROM operation WHERE key = ANY($1) ORDER BY key FOR UPDATE";
+const GIVE_KEYS: &str = "SELECT nextval('operation_key') FROM generate_series(1, $1::bigint)";
+const FIND_MEMBERS: &str = "
+    SELECT found.operation, found.position
+    FROM unnest($1::bigint[], $2::bytea[]) AS wanted (operation, name)
+    JOIN member AS found ON found.operation = wanted.operation AND found.name = wanted.name";
+const FIND_CHUNKS: &str = "
+    SELECT found.operation, found.number, found.resources
+    FROM unnest($1::bigint[], $2::integer[]) AS wanted (operation, number)
+    JOIN chunk AS found ON found.operation = wanted.operation AND found.number = wanted.number
+    ORDER BY found.operation, found.number";
+
+impl Found {
+    /// Begins a transaction with `begin`, and finds and locks in it what `needs` names.
+    pub(super) async fn find(
+        session: &Session,
+        begin: &'static str,
+        needs: &Needs<'_>,
+        leasing: &Leasing,
+    ) -> Result<Self, Failure> {
+        let mut found = Self::default();
+        let mut begin = Some(begin);
+        let mut keys: BTreeSet<OperationKey> = needs.commands.keys().copied().collect();
+        if !needs.idempotent.is_empty() {
+            let step = find_idempotent(needs);
+            let rows = session.pipeline(begin.take(), &[step], None).await?;
+            for row in rows.iter().flatten() {
+                keys.insert(found.take_idempotent(row)?);
+            }
+        }
+        // Rows that are waited for come first, in the order of their keys: nobody who holds others' rows waits.
+        let is_limited = leasing.is_limited() && !needs.scopes.is_empty();
+        let mut steps = Vec::new();
+        steps.extend(is_limited.then(waiting::alone));
+        steps.extend([lock(&keys), give_keys(needs.keys)]);
+        steps.extend(is_limited.then(waiting::count));
+        steps.extend(waiting::steps(needs, leasing));
+        let rows = session.pipeline(begin, &steps, None).await?;
+        let mut answers = rows.iter().skip(usize::from(is_limited));
+        for row in answers.next().into_iter().flatten() {
+            found.take_operation(row)?;
+        }
+        found.take_keys(answers.next().map_or(&[][..], Vec::as_slice))?;
+        if is_limited {
+            for row in answers.next().into_iter().flatten() {
+                found.running.push(waiting::running(row)?);
+            }
+        }
+        for row in answers.flatten() {
+            found.take_waiting(row)?;
+        }
+        found.load_large(session, needs).await?;
+        Ok(found)
+    }
+
+    /// Gets `count` more keys.
+    pub(super) async fn more_keys(&mut self, session: &Session, count: i64) -> Result<(), Failure> {
+        let rows = session.pipeline(None, &[give_keys(count)], None).await?;
+        rows.iter().try_for_each(|rows| self.take_keys(rows))
+    }
+
+    /// How many bytes of the history of an operation stand in its row.
+    pub(super) fn events_bytes(&self, key: OperationKey) -> usize {
+        self.operations
+            .get(&key)
+            .map_or(0, |stored| stored.events_bytes)
+    }
+
+    fn take_idempotent(&mut self, row: &Row) -> Result<OperationKey, Failure> {
+        let key = read_key(row)?;
+        let account = Account::from(name(row, 1, "the account", key)?);
+        let name = name(row, 2, "the idempotency key", key)?;
+        let digest: &[u8] = column(row, 3)?;
+        let digest = digest
+            .try_into()
+            .map_err(|_| unreadable("the digest", key)(Unreadable))?;
+        self.idempotent
+            .insert((account, name.into()), (key, digest));
+        Ok(key)
+    }
+
+    fn take_keys(&mut self, rows: &[Row]) -> Result<(), Failure> {
+        for row in rows {
+            self.keys.push(read_key(row)?);
+        }
+        Ok(())
+    }
+
+    fn take_operation(&mut self, row: &Row) -> Result<(), Failure> {
+        let operation = read_with_resources(row)?;
+        let events_bytes: i32 = column(row, 7)?;
+        let stored = Stored {
+            operation,
+            events_bytes: usize::try_from(events_bytes).unwrap_or_default(),
+        };
+        self.operations.insert(stored.operation.key, stored);
+        Ok(())
+    }
+
+    fn take_waiting(&mut self, row: &Row) -> Result<(), Failure> {
+        let key = read_key(row)?;
+        if !self.operations.contains_key(&key) {
+            self.take_operation(row)?;
+        }
+        let operation = &self.operations[&key].operation;
+        let (kind, account) = (operation.kind.clone(), operation.account.clone());
+        let urgency: i16 = column(row, 8)?;
+        let urgency =
+            u8::try_from(urgency).map_err(|_| unreadable("the urgency", key)(Unreadable))?;
+        let lanes = self.lanes.entry((kind, urgency)).or_default();
+        lanes.entry(account).or_default().insert(key);
+        self.waiting.insert(key);
+        Ok(())
+    }
+
+    /// Loads those chunks of large operations that are needed.
+    async fn load_large(&mut self, session: &Session, needs: &Needs<'_>) -> Result<(), Failure> {
+        let mut totals: BTreeMap<OperationKey, u32> = BTreeMap::new();
+        let mut wanted: BTreeSet<(OperationKey, u32)> = BTreeSet::new();
+        let mut named = Vec::new();
+        for stored in self.operations.values() {
+            let Operation { key, tally, .. } = stored.operation;
+            if stored.operation.removed || !is_chunked(tally.total) {
+                continue;
+            }
+            totals.insert(key, tally.total);
+            match needs.commands.get(&key) {
+                Some(Needed::Named { names, results })
+                    if !self.is_needed_whole(stored, *results) =>
+                {
+                    named.extend(names.iter().map(|id| (key, *id)));
+                }
+                // What is leased, or was submitted before, is shown whole.
+                Some(Needed::Named { .. } | Needed::All) | None => {
+                    wanted.extend((0..tally.total.div_ceil(CHUNK)).map(|number| (key, number)));
+                }
+            }
+        }
+        if !named.is_empty() {
+            let rows = session
+                .pipeline(None, &[find_members(&named)], None)
+                .await?;
+            for row in rows.iter().flatten() {
+                wanted.insert(member(row, &totals)?);
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let rows = session
+            .pipeline(None, &[find_chunks(&wanted)], None)
+            .await?;
+        self.take_chunks(rows.iter().flatten(), &totals, &wanted)
+    }
+
+    /// Whether all resources of an operation may be needed although reports bring only so many `results`.
+    fn is_needed_whole(&self, stored: &Stored, results: usize) -> bool {
+        let Operation { key, tally, .. } = stored.operation;
+        let may_be_retried =
+            stored.operation.retry.is_some() && results >= tally.unfinished() as usize;
+        self.waiting.contains(&key)
+            || may_be_retried
+            || self.idempotent.values().any(|(of, _)| *of == key)
+    }
+
+    fn take_chunks<'r>(
+        &mut self,
+        rows: impl Iterator<Item = &'r Row>,
+        totals: &BTreeMap<OperationKey, u32>,
+        wanted: &BTreeSet<(OperationKey, u32)>,
+    ) -> Result<(), Failure> {
+        let mut resources: BTreeMap<OperationKey, Vec<(u32, Resource)>> = BTreeMap::new();
+        let mut missing = wanted.clone();
+        for row in rows {
+            let key = read_key(row)?;
+            let number: i32 = column(row, 1)?;
+            let number = number.cast_unsigned();
+            missing.remove(&(key, number));
+            let loaded = resources.entry(key).or_default();
+            layout::read_chunk(key, totals[&key], number, column(row, 2)?, loaded)?;
+        }
+        if let Some((key, _)) = missing.first() {
+            return Err(unreadable("a resource", *key)(Unreadable).into());
+        }
+        for (key, loaded) in resources {
+            if let Some(stored) = self.operations.get_mut(&key) {
+                stored.operation.resources = Loaded::part(totals[&key], loaded);
+                check_tally(&stored.operation)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn find_idempotent(needs: &Needs<'_>) -> Step {
+    let bytes = |text: &str| text.as_bytes().to_vec();
+    let (accounts, keys): (Vec<_>, Vec<_>) = needs
+        .idempotent
+        .iter()
+        .map(|(account, key)| (bytes(account), bytes(key)))
+        .unzip();
+    Step {
+        doing: "look up idempotency keys",
+        sql: FIND_IDEMPOTENT,
+        values: vec![Box::new(accounts), Box::new(keys)],
+    }
+}
+
+fn lock(keys: &BTreeSet<OperationKey>) -> Step {
+    let keys: Vec<i64> = keys.iter().copied().map(row_id).collect();
+    Step {
+        doing: "load operations",
+        sql: LOCK,
+        values: vec![Box::new(keys)],
+    }
+}
+
+fn give_keys(count: i64) -> Step {
+    Step {
+        doing: "give keys to operations",
+        sql: GIVE_KEYS,
+        values: vec![Box::new(count)],
+    }
+}
+
+fn find_members(named: &[(OperationKey, &str)]) -> Step {
+    let (operations, ids): (Vec<i64>, Vec<Vec<u8>>) = named
+        .iter()
+        .map(|(key, id)| (row_id(*key), id.as_bytes().to_vec()))
+        .unzip();
+    Step {
+        doing: "find resources",
+        sql: FIND_MEMBERS,
+        values: vec![Box::new(operations), Box::new(ids)],
+    }
+}
+
+/// The chunk that holds the resource in `row`.
+fn member(row: &Row, totals: &BTreeMap<OperationKey, u32>) -> Result<(OperationKey, u32), Failure> {
+    let key = read_key(row)?;
+    let position: i32 = column(row, 1)?;
+    let position = u32::try_from(position).unwrap_or(u32::MAX);
+    if totals.get(&key).is_some_and(|total| position < *total) {
+        Ok((key, position / CHUNK))
+    } else {
+        Err(unreadable("a resource's place", key)(Unreadable).into())
+    }
+}
+
+fn find_chunks(wanted: &BTreeSet<(OperationKey, u32)>) -> Step {
+    let (operations, numbers): (Vec<i64>, Vec<i32>) = wanted
+        .iter()
+        .map(|(key, number)| (row_id(*key), number.cast_signed()))
+        .unzip();
+    Step {
+        doing: "load chunks",
+        sql: FIND_CHUNKS,
+        values: vec![Box::new(operations), Box::new(numbers)],
+    }
+}
+
+/// The workset's look at what was found.
+pub(super) struct View<'f> {
+    found: &'f Found,
+    given: usize,
+    book: Book,
+    round: Round,
+}
+
+impl<'f> View<'f> {
+    /// A look at `found`.
+    pub(super) fn new(found: &'f Found, leasing: &Leasing) -> Self {
+        Self {
+            found,
+            given: 0,
+            book: leasing.book(&found.running),
+            round: Round::default(),
+        }
+    }
+
+    /// How many keys were missing. Stand-ins were given for them, so that nothing of this run can be kept.
+    pub(super) fn keys_missing(&self) -> usize {
+        self.given.saturating_sub(self.found.keys.len())
+    }
+
+    /// The turns that were taken.
+    pub(super) fn turned(&self) -> Turns {
+        let kinds = self.round.turned.iter();
+        let turn = |kind: &KindName| Some((kind.clone(), self.book.turn(kind)?.clone()));
+        kinds.filter_map(turn).collect()
+    }
+}
+
+impl Tables for View<'_> {
+    fn load(
+        &mut self,
+        key: OperationKey,
+        _touch: Touch<'_>,
+    ) -> Result<Option<Operation>, StoreError> {
+        let stored = self.found.operations.get(&key);
+        Ok(stored.map(|stored| stored.operation.clone()))
+    }
+
+    fn load_resources(
+        &mut self,
+        _key: OperationKey,
+        _touch: Touch<'_>,
+    ) -> Result<Vec<(u32, Resource)>, StoreError> {
+        // All that any write of the commit names was loaded with the operation.
+        Ok(Vec::new())
+    }
+
+    fn idempotent(
+        &mut self,
+        account: &Account,
+        key: &str,
+    ) -> Result<Option<(OperationKey, [u8; 16])>, StoreError> {
+        let place = (account.clone(), key.into());
+        Ok(self.found.idempotent.get(&place).copied())
+    }
+
+    fn waiting(
+        &mut self,
+        wish: &LeaseWish,
+        taken: &HashSet<OperationKey>,
+    ) -> Result<Vec<OperationKey>, StoreError> {
+        let Self { book, round, .. } = self;
+        turns::pick(&mut Waiting(&self.found.lanes), book, round, wish, taken)
+    }
+
+    fn next_key(&mut self) -> OperationKey {
+        let key = self.found.keys.get(self.given).copied();
+        self.given += 1;
+        key.unwrap_or_else(|| {
+            let stand_in = OperationKey::MAX.get() - self.given as u64;
+            key_of(stand_in.cast_signed()).expect("a commit gives fewer than 2^52 keys")
+        })
+    }
+}
+
+/// The operations that were found waiting.
+struct Waiting<'f>(&'f BTreeMap<(KindName, u8), BTreeMap<Account, BTreeSet<OperationKey>>>);
+
+impl Lanes for Waiting<'_> {
+    fn next_urgency(&mut self, kind: &KindName, from: u8) -> Result<Option<u8>, StoreError> {
+        let range = (kind.clone(), from)..=(kind.clone(), u8::MAX);
+        Ok(self.0.range(range).next().map(|((_, urgency), _)| *urgency))
+    }
+
+    fn next_account(
+        &mut self,
+        kind: &KindName,
+        urgency: u8,
+        after: Option<&Account>,
+    ) -> Result<Option<Account>, StoreError> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let lanes = self.0.get(&(kind.clone(), urgency));
+        let next = lanes.and_then(|lanes| lanes.range((start, Bound::Unbounded)).next());
+        Ok(next.map(|(account, _)| account.clone()))
+    }
+
+    fn next_operation(
+        &mut self,
+        (kind, urgency, account): &Lane,
+        after: Option<OperationKey>,
+    ) -> Result<Option<OperationKey>, StoreError> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let lanes = self.0.get(&(kind.clone(), *urgency));
+        let lane = lanes.and_then(|lanes| lanes.get(account));
+        Ok(lane.and_then(|lane| lane.range((start, Bound::Unbounded)).next().copied()))
+    }
+}
