@@ -11,8 +11,6 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, mpsc};
 
-/// A lease so long that no heartbeat is due in a test.
-const LONG: Duration = Duration::from_secs(3_600);
 /// A lease so short that a test can outlast it.
 const SHORT: Duration = Duration::from_millis(200);
 
