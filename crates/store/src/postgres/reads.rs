@@ -28,7 +28,7 @@ const EVENTS: &str = "SELECT key, account, kind, phase, removed, head, events \
     FROM operation WHERE key = $1";
 const HISTORY: &str = "SELECT events FROM history WHERE operation = $1 AND last > $2 \
     ORDER BY last LIMIT $3";
-// Heads that cannot match are not sent; their rows are, because they count. Which of the two it is decides which index
+// Heads that cannot match are not sent; their rows are, because they count. Which of the three it is decides which index
 // is walked.
 const LIST: &str = "SELECT key, account, kind, phase, removed, CASE WHEN NOT removed \
     AND ($2::bytea IS NULL OR kind = $2) AND ($3::smallint IS NULL OR phase = $3) THEN head END \
@@ -36,6 +36,10 @@ const LIST: &str = "SELECT key, account, kind, phase, removed, CASE WHEN NOT rem
 const LIST_OF_ACCOUNT: &str = "SELECT key, account, kind, phase, removed, CASE WHEN \
     ($2::bytea IS NULL OR kind = $2) AND ($3::smallint IS NULL OR phase = $3) THEN head END \
     FROM operation WHERE key < $1 AND account = $5 AND NOT removed ORDER BY key DESC LIMIT $4";
+const LIST_LIVE: &str = "SELECT key, account, kind, phase, removed, CASE WHEN NOT removed \
+    AND ($2::bytea IS NULL OR kind = $2) AND ($3::smallint IS NULL OR phase = $3) \
+    AND ($5::bytea IS NULL OR account = $5) THEN head END \
+    FROM operation WHERE key < $1 AND phase < 3 ORDER BY key DESC LIMIT $4";
 const DUE: &str = "SELECT operation, due FROM timer ORDER BY due, operation LIMIT $1";
 const ACCESS_KEYS: &str = "SELECT id, record FROM access_key ORDER BY id";
 const PROPOSE_SECRET: &str = "INSERT INTO meta (name, value) VALUES ('id_secret', $1) \
@@ -159,9 +163,15 @@ fn list_step(filter: &Filter, before: i64, wanted: usize) -> (&'static str, Vec<
         Box::new(filter.phase.map(|phase| i16::from(phase_code(phase)))),
         Box::new(i64::try_from(wanted).unwrap_or(i64::MAX)),
     ];
-    match &filter.account {
+    let account = filter.account.as_ref();
+    let account = account.map(|account| bytes(account.as_str()));
+    if filter.walks_live() {
+        values.push(Box::new(account));
+        return (LIST_LIVE, values);
+    }
+    match account {
         Some(account) => {
-            values.push(Box::new(bytes(account.as_str())));
+            values.push(Box::new(account));
             (LIST_OF_ACCOUNT, values)
         }
         None => (LIST, values),

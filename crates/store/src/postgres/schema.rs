@@ -11,7 +11,7 @@ use crate::postgres::session::{Session, column};
 use tokio_postgres::error::SqlState;
 
 /// What each schema adds to the one before it. The number of the schema is the number of steps that were taken.
-const MIGRATIONS: &[&str] = &[SCHEMA_1];
+const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2];
 
 /// Holds the number of the schema in its one row.
 const VERSION_TABLE: &str = "
@@ -93,6 +93,11 @@ const SCHEMA_1: &str = "
         record BYTEA NOT NULL,
         PRIMARY KEY (server, number)
     );
+";
+
+/// Finds what has not ended, however much has.
+const SCHEMA_2: &str = "
+    CREATE INDEX operation_live ON operation (key) WHERE phase < 3;
 ";
 
 /// How often the table for the schema's number is made: two servers that start at once may cross.

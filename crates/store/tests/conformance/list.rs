@@ -158,6 +158,40 @@ pub(crate) fn a_rare_match_is_found_page_by_page(bed: &mut Bed) {
     assert_eq!((numbers(&second), second.next), (vec![1], None));
 }
 
+/// A list of what has not ended looks at nothing else, however much has ended since.
+pub(crate) fn what_lives_is_found_among_what_has_ended(bed: &mut Bed) {
+    let other = Submission {
+        account: "other".into(),
+        ..operation(0)
+    };
+    bed.submit(other);
+    bed.submit(operation(0));
+    for _ in 0..2 {
+        bed.commit((0..5_500).map(|_| Write::Submit(operation(0))).collect());
+    }
+    let ended = (3..=11_002).map(|number| crate::bed::write(key(number), Command::Cancel));
+    bed.commit(ended.collect());
+    let acme = || Some("acme".into());
+    let rows: [Row; 4] = [
+        (|one| one.phase = Some(Phase::Queued), &[2, 1]),
+        (|one| one.phase = Some(Phase::Running), &[]),
+        (|one| one.stuck = Some((rule(), after(20))), &[2, 1]),
+        (|one| one.before = Some(key(2)), &[1]),
+    ];
+    for (change, expected) in rows {
+        let mut filter = Filter {
+            phase: Some(Phase::Queued),
+            ..all()
+        };
+        change(&mut filter);
+        let page = bed.list(filter.clone());
+        assert_eq!((numbers(&page), page.next), (expected.to_vec(), None));
+        filter.account = acme();
+        let own: Vec<u64> = expected.iter().copied().filter(|one| *one == 2).collect();
+        assert_eq!(numbers(&bed.list(filter)), own);
+    }
+}
+
 pub(crate) fn removed_ones_are_left_out(bed: &mut Bed) {
     let gone = bed.finished(1);
     let kept = bed.running(1);

@@ -127,6 +127,7 @@ suite! {
         pages_are_stable_under_writes
         a_last_page_that_is_full_has_no_next
         a_rare_match_is_found_page_by_page
+        what_lives_is_found_among_what_has_ended
         removed_ones_are_left_out
     }
     record {

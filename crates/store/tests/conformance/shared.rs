@@ -1,10 +1,10 @@
 //! What only a store that several servers share can do, and what its database can do to it.
 
-use crate::bed::{START, finish, lease_command, operation, submitted, under, wish, write};
+use crate::bed::{START, finish, key, lease_command, operation, submitted, under, wish, write};
 use crate::schema::{Schema, runtime};
 use futures_util::future::{join, join_all};
-use longrun_model::{Command, FinishStatus, Operation, OperationKey, Timestamp};
-use longrun_store::{Changes, Cursor, PostgresStore, Store, StoreError, Write, Written};
+use longrun_model::{Command, FinishStatus, Operation, OperationKey, Phase, Timestamp};
+use longrun_store::{Changes, Cursor, Filter, PostgresStore, Store, StoreError, Write, Written};
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -409,15 +409,49 @@ fn databases_that_cannot_be_used_are_refused() {
             .await
             .unwrap();
         let refused = open(schema, "").await.unwrap_err();
-        assert!(
-            matches!(refused, StoreError::Newer { found: 99, .. }),
-            "{refused}"
-        );
+        let StoreError::Newer { found: 99, known } = refused else {
+            panic!("not refused as newer: {refused}");
+        };
         client
-            .batch_execute("UPDATE longrun_schema SET version = 1")
+            .batch_execute(&format!("UPDATE longrun_schema SET version = {known}"))
             .await
             .unwrap();
         drop(open(schema, "").await.unwrap());
+    });
+}
+
+/// The database of a program that knew only the first schema goes on where that one stopped, whichever of several servers
+/// comes first. The text is a real database's.
+#[test]
+fn a_database_of_the_first_schema_is_brought_up_to_date() {
+    let Some(schema) = Schema::new() else { return };
+    schema.run(include_str!("postgres_schema_1.sql"));
+    runtime().block_on(async {
+        let stores = join_all((0..3).map(|_| open(&schema, ""))).await;
+        let [one, other, _] = &stores[..] else {
+            panic!("three were opened");
+        };
+        let (one, other) = (one.as_ref().unwrap(), other.as_ref().unwrap());
+        let get = async |number| one.get(key(number)).await.unwrap().unwrap();
+        assert_eq!((get(1).await.tally.failed, get(4).await.fence), (1, 0));
+        assert_eq!(get(3).await.phase, Phase::Succeeded);
+        let large = get(5).await;
+        assert_eq!((large.tally.succeeded, large.resources.total()), (6, 66));
+        assert_eq!(one.history(key(5), 0, 99).await.unwrap().len(), 63);
+        assert!(get(6).await.removed);
+        let live = Filter {
+            phase: Some(Phase::Running),
+            limit: 9,
+            ..Filter::default()
+        };
+        let page = other.list(live).await.unwrap();
+        let found: Vec<_> = page.operations.iter().map(|one| one.key.get()).collect();
+        assert_eq!(found, [5, 2, 1]);
+        let leased = lease(other, 3).await;
+        assert_eq!(crate::bed::keys(&leased), [4]);
+        assert_eq!(submit(one, 1).await, [key(7)], "no key is given twice");
+        assert_eq!(one.access_keys().await.unwrap().len(), 1);
+        assert_eq!(one.id_secret([0; 16]).await.unwrap(), [9; 16]);
     });
 }
 
