@@ -19,6 +19,11 @@ pub fn apply(operation: &mut Operation, event: &Event) {
             fence,
             length_millis,
         } => lease(operation, at, worker, *fence, *length_millis),
+        Change::Found { resources } => {
+            operation.resources.append(resources);
+            operation.tally.total = operation.resources.total();
+            extend(operation, at);
+        }
         Change::Reported { results, progress } => {
             report(operation, results, progress);
             extend(operation, at);

@@ -1,6 +1,8 @@
 //! What can be asked of an operation that exists.
 
-use crate::{Failure, Json, Operation, Progress, ResourceId, ResourceStatus, WorkerName};
+use crate::{
+    Failure, Json, NewResource, Operation, Progress, ResourceId, ResourceStatus, WorkerName,
+};
 
 /// One wish about one operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +43,9 @@ pub enum Command {
 pub struct Report {
     /// The fence of its lease.
     pub fence: u64,
-    /// What is known of single resources.
+    /// Resources that the work has come upon. Those that the operation has already are passed over.
+    pub found: Vec<NewResource>,
+    /// What is known of single resources, those that were found among them.
     pub results: Vec<ResourceResult>,
     /// How far the operation is; what is not said stays as it was.
     pub progress: Progress,
@@ -93,6 +97,8 @@ pub enum FinishStatus {
     Failed,
     /// By giving in to a request to cancel.
     Cancelled,
+    /// Without a result, as nobody can learn any more how the work ended. That is no failure.
+    Expired,
 }
 
 impl FinishStatus {
@@ -100,7 +106,8 @@ impl FinishStatus {
     pub const fn resource_status(self) -> ResourceStatus {
         match self {
             Self::Succeeded => ResourceStatus::Succeeded,
-            Self::Failed => ResourceStatus::Failed,
+            // There is no word for a resource of which nobody knows: its error says so.
+            Self::Failed | Self::Expired => ResourceStatus::Failed,
             Self::Cancelled => ResourceStatus::Cancelled,
         }
     }
@@ -136,13 +143,15 @@ impl Command {
             Self::Heartbeat { .. } | Self::Delete | Self::Hasten | Self::ExtendDeadline { .. } => {
                 Touch::Head
             }
-            Self::Report(report) if report.finish.is_none() && !report.release => {
+            Self::Report(report)
+                if report.finish.is_none() && !report.release && report.found.is_empty() =>
+            {
                 match report.results.as_slice() {
                     [] => Touch::Head,
                     results => Touch::Named(results),
                 }
             }
-            // A lease hands out what is still open; the others may end what is still open.
+            // A lease hands out what is still open; the others may end what is still open, or add to it.
             Self::Lease { .. } | Self::Report(_) | Self::Cancel | Self::Finish(_) | Self::Tick => {
                 Touch::All
             }

@@ -1,11 +1,11 @@
 //! What a command does to an operation.
 
 use crate::{
-    Change, Closing, Command, Event, Failure, Finish, FinishStatus, Operation, Outcome, Phase,
-    Progress, ReleaseReason, RemovalReason, Report, ResourceId, ResourceResult, ResourceStatus,
-    Resources, Tally, Timestamp,
+    Change, Closing, Command, Event, Failure, Finish, FinishStatus, NewResource, Operation,
+    Outcome, Phase, Progress, ReleaseReason, RemovalReason, Report, ResourceId, ResourceResult,
+    ResourceStatus, Resources, Tally, Timestamp, apply, limits,
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What a command leads to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +37,9 @@ pub enum Refusal {
     /// A resource cannot go back to waiting.
     #[error("a resource cannot be reported as pending")]
     NotAResult,
+    /// The operation has as many resources as it may have.
+    #[error("the operation cannot have more resources")]
+    TooManyResources,
     /// The finish says other than the resources do.
     #[error("the finish contradicts the results of the resources")]
     Contradiction,
@@ -222,11 +225,19 @@ fn decide_report(
         Err(Rejected::Ended) if is_repeated(operation, report) => return Ok(Decided::default()),
         Err(rejected) => return Err(rejected),
     }
+    let (found, surplus) = found(operation, report, now);
+    let grown = found.as_ref().map(|event| {
+        let mut grown = operation.clone();
+        apply(&mut grown, event);
+        grown
+    });
+    let operation = grown.as_ref().unwrap_or(operation);
     let (mut results, mut refused) = read_results(&operation.resources, &report.results);
+    refused.extend(surplus);
     let tally = counted(operation.tally, &results);
     let first_failure = operation.error.clone().or_else(|| first_failure(&results));
     let again = again::decide(operation, report, &results, tally, now);
-    let mut events = Vec::new();
+    let mut events = Vec::from_iter(found);
     if let Some(again) = &again {
         results.extend(again.ended_well.iter().cloned());
     }
@@ -263,6 +274,31 @@ fn decide_report(
     Ok(Decided { events, refused })
 }
 
+/// The resources of a report that the operation does not have yet, and those that are more than it may have.
+fn found(
+    operation: &Operation,
+    report: &Report,
+    now: Timestamp,
+) -> (Option<Event>, Vec<RefusedResult>) {
+    if report.found.is_empty() {
+        return (None, Vec::new());
+    }
+    let mut known: HashSet<&ResourceId> = operation.resources.iter().map(|one| &one.id).collect();
+    let new = report.found.iter().filter(|one| known.insert(&one.id));
+    let mut resources: Vec<NewResource> = new.cloned().collect();
+    let room = limits::RESOURCES_MAX - operation.resources.total() as usize;
+    let surplus = resources.split_off(room.min(resources.len()));
+    let refused = surplus.into_iter().map(|one| RefusedResult {
+        resource: Some(one.id),
+        reason: Refusal::TooManyResources,
+    });
+    let event = (!resources.is_empty()).then_some(Event {
+        at: now,
+        change: Change::Found { resources },
+    });
+    (event, refused.collect())
+}
+
 /// Whether every result is what is recorded already: the worker did not hear our answer, and that is no error.
 fn is_repeated(operation: &Operation, report: &Report) -> bool {
     let (news, refused) = read_results(&operation.resources, &report.results);
@@ -274,7 +310,8 @@ fn is_repeated(operation: &Operation, report: &Report) -> bool {
             Phase::Failed => finish.status == FinishStatus::Failed,
             Phase::Cancelled => finish.status == FinishStatus::Cancelled,
             Phase::Partial => true,
-            Phase::Queued | Phase::Running | Phase::Cancelling | Phase::Expired => false,
+            Phase::Expired => finish.status == FinishStatus::Expired,
+            Phase::Queued | Phase::Running | Phase::Cancelling => false,
         });
     finish_agrees && news.is_empty() && refused.is_empty()
 }
@@ -393,6 +430,7 @@ fn contradicts(tally: Tally, finish: &Finish) -> bool {
             FinishStatus::Succeeded => tally.succeeded == 0,
             FinishStatus::Failed => tally.failed == 0,
             FinishStatus::Cancelled => tally.cancelled == 0,
+            FinishStatus::Expired => false,
         }
 }
 
@@ -422,7 +460,8 @@ fn ending(
             .or(first_failure)
             .or_else(|| Some(unexplained())),
     };
-    let closing_error = (status == FinishStatus::Failed).then(|| {
+    let fails = status.resource_status() == ResourceStatus::Failed;
+    let closing_error = fails.then(|| {
         finish
             .and_then(|finish| finish.error.clone())
             .unwrap_or_else(unexplained)
@@ -446,10 +485,12 @@ fn final_phase(before: Phase, tally: Tally, status: FinishStatus) -> Phase {
             FinishStatus::Succeeded => Phase::Succeeded,
             FinishStatus::Failed => Phase::Failed,
             FinishStatus::Cancelled => Phase::Cancelled,
+            FinishStatus::Expired => Phase::Expired,
         };
     }
     let mut end = tally;
     match status {
+        FinishStatus::Expired => return Phase::Expired,
         FinishStatus::Succeeded => end.succeeded += tally.unfinished(),
         FinishStatus::Failed => end.failed += tally.unfinished(),
         FinishStatus::Cancelled => end.cancelled += tally.unfinished(),

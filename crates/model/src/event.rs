@@ -1,7 +1,7 @@
 //! What has happened to an operation.
 
 use crate::Timestamp;
-use crate::{Failure, Json, Outcome, Phase, Progress, ResourceStatus, WorkerName};
+use crate::{Failure, Json, NewResource, Outcome, Phase, Progress, ResourceStatus, WorkerName};
 
 /// One thing that happened, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,11 @@ pub enum Change {
     },
     /// The worker is alive. The only change that callers cannot see: it has no number and is not kept.
     Extended,
+    /// The work has come upon more resources: they follow those that there were.
+    Found {
+        /// Which ones.
+        resources: Vec<NewResource>,
+    },
     /// The worker told results or progress.
     Reported {
         /// The resources that changed, by index.

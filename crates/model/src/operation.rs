@@ -1,8 +1,8 @@
 //! The state of an operation and of its resources.
 
 use crate::{
-    Account, Json, KindName, Mix, MixedEnd, OperationKey, ProjectId, ResourceId, Retry, Submission,
-    Tally, Timestamp, WorkerName,
+    Account, Json, KindName, Mix, MixedEnd, NewResource, OperationKey, ProjectId, ResourceId,
+    Retry, Submission, Tally, Timestamp, WorkerName,
 };
 use std::sync::Arc;
 
@@ -168,6 +168,20 @@ pub struct Resource {
     pub error: Option<Box<Failure>>,
 }
 
+impl Resource {
+    /// One that nobody has begun with.
+    fn new(new: &NewResource) -> Self {
+        Self {
+            id: new.id.clone(),
+            kind: new.kind.clone(),
+            input: new.input.clone(),
+            status: ResourceStatus::Pending,
+            output: None,
+            error: None,
+        }
+    }
+}
+
 /// The resources of an operation, or those of them that were loaded for the command at hand.
 ///
 /// Each has an index, its place in the submission. They are kept in the order of their indexes.
@@ -242,6 +256,17 @@ impl Resources {
         }
         merged.extend(mine);
         self.loaded = merged;
+    }
+
+    /// Adds new ones behind the others. All of those are loaded then.
+    pub(crate) fn append(&mut self, new: &[NewResource]) {
+        assert!(
+            self.is_whole(),
+            "decide looks at all resources before it adds one"
+        );
+        self.loaded
+            .extend((self.total..).zip(new.iter().map(Resource::new)));
+        self.total = u32::try_from(self.loaded.len()).expect("decide keeps limits::RESOURCES_MAX");
     }
 
     pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut Resource> {
@@ -354,14 +379,7 @@ pub struct Operation {
 impl Operation {
     /// A new operation, queued.
     pub fn submitted(key: OperationKey, submission: &Submission, now: Timestamp) -> Self {
-        let resources = Resources::whole(submission.resources.iter().map(|new| Resource {
-            id: new.id.clone(),
-            kind: new.kind.clone(),
-            input: new.input.clone(),
-            status: ResourceStatus::Pending,
-            output: None,
-            error: None,
-        }));
+        let resources = Resources::whole(submission.resources.iter().map(Resource::new));
         Self {
             key,
             account: submission.account.clone(),

@@ -1,9 +1,9 @@
 //! What holds for an operation whatever it is asked, in whatever order.
 
 use longrun_model::{
-    Change, Command, Event, Failure, Finish, FinishStatus, Json, Operation, OperationKey, Outcome,
-    Phase, Progress, RefusedResult, Rejected, Report, ResourceResult, ResourceStatus, Resources,
-    Retry, RetryScope, Submission, Tally, Timestamp, apply, decide,
+    Change, Command, Event, Failure, Finish, FinishStatus, Json, NewResource, Operation,
+    OperationKey, Outcome, Phase, Progress, RefusedResult, Rejected, Report, ResourceResult,
+    ResourceStatus, Resources, Retry, RetryScope, Submission, Tally, Timestamp, apply, decide,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -55,6 +55,7 @@ fn finish() -> impl Strategy<Value = Finish> {
         FinishStatus::Succeeded,
         FinishStatus::Failed,
         FinishStatus::Cancelled,
+        FinishStatus::Expired,
     ];
     (prop::sample::select(statuses.to_vec()), failure()).prop_map(|(status, error)| Finish {
         status,
@@ -71,24 +72,33 @@ fn report() -> impl Strategy<Value = Report> {
     });
     let finish = prop::option::weighted(0.2, finish());
     let percent = prop::option::of(0..=100_u8);
+    let found = (0..9_usize).prop_map(|index| NewResource {
+        id: format!("r{index}").into(),
+        kind: None,
+        input: None,
+    });
     (
+        vec(found, 0..2),
         vec(result, 0..5),
         finish,
         percent,
         prop::bool::weighted(0.2),
         prop::sample::select(&[0, 1 << 31, u32::MAX][..]),
     )
-        .prop_map(|(results, finish, percent, release, chance)| Report {
-            fence: 0,
-            results,
-            progress: Progress {
-                percent,
-                message: None,
+        .prop_map(
+            |(found, results, finish, percent, release, chance)| Report {
+                fence: 0,
+                found,
+                results,
+                progress: Progress {
+                    percent,
+                    message: None,
+                },
+                finish,
+                release,
+                chance,
             },
-            finish,
-            release,
-            chance,
-        })
+        )
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -184,6 +194,7 @@ fn reopened(decided: &Result<Vec<Event>, Rejected>) -> Vec<u32> {
         Change::Submitted
         | Change::Leased { .. }
         | Change::Extended
+        | Change::Found { .. }
         | Change::Reported { .. }
         | Change::Released { .. }
         | Change::Ready

@@ -283,7 +283,11 @@ impl Lanes for State {
 
 /// The event as the history keeps it.
 pub(crate) fn without_outputs(mut event: Event) -> Event {
-    if let Change::Reported { results, .. } = &mut event.change {
+    if let Change::Found { resources } = &mut event.change {
+        for found in resources {
+            found.input = None;
+        }
+    } else if let Change::Reported { results, .. } = &mut event.change {
         for (_, outcome) in results {
             *outcome = Outcome {
                 status: outcome.status,

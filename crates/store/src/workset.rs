@@ -1,12 +1,14 @@
 //! The operations that one commit works on: loaded when a write first needs them, changed in memory by the model, and
 //! saved together at the end. Every store runs its commits through here, so that all of them behave alike.
 
+use crate::layout::is_chunked;
 use crate::{AccessKey, LeaseWish, Refused, StoreError, Submitted, Write, Written, turns};
 use longrun_model::{
     Account, Change, Command, Event, Operation, OperationKey, Rejected, Resource, Submission,
     Timestamp, Touch, apply, decide,
 };
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What a store must be able to find while a commit runs.
@@ -49,6 +51,8 @@ pub(crate) struct Touched {
     pub(crate) events: Vec<(u64, Event)>,
     /// The indexes of resources that differ from what is stored. Unused for a new operation.
     pub(crate) changed_resources: BTreeSet<u32>,
+    /// How many resources are stored, if there are more now. Unused for a new operation.
+    pub(crate) grown_from: Option<u32>,
     /// Whether anything differs from what is stored.
     pub(crate) changed: bool,
     /// The idempotency key of a new operation.
@@ -240,6 +244,7 @@ impl<T: Tables> Workset<'_, T> {
             before: None,
             events: vec![(operation.version, event)],
             changed_resources: BTreeSet::new(),
+            grown_from: None,
             changed: true,
             idempotency: submission.idempotency,
         };
@@ -317,6 +322,7 @@ impl<T: Tables> Workset<'_, T> {
                 operation: Arc::new(operation),
                 events: Vec::new(),
                 changed_resources: BTreeSet::new(),
+                grown_from: None,
                 changed: false,
                 idempotency: None,
             };
@@ -365,9 +371,26 @@ impl Touched {
         Ok((self.operation.version > version, decided.refused))
     }
 
+    /// The resources whose places in an operation that has them in chunks are not stored yet, by index, and whether no
+    /// chunk is stored either: those of an operation that has grown.
+    pub(crate) fn unplaced(&self) -> (Range<u32>, bool) {
+        let total = self.operation.resources.total();
+        match self.grown_from {
+            Some(before) if is_chunked(before) => (before..total, false),
+            Some(_) if is_chunked(total) => (0..total, true),
+            Some(_) | None => (total..total, false),
+        }
+    }
+
     /// Remembers which resources `event` is about to change.
     fn note_resources(&mut self, event: &Event) {
         match &event.change {
+            Change::Found { resources } => {
+                let before = self.operation.resources.total();
+                self.grown_from.get_or_insert(before);
+                self.changed_resources
+                    .extend((before..).zip(resources).map(|(index, _)| index));
+            }
             Change::Reported { results, .. } => {
                 self.changed_resources
                     .extend(results.iter().map(|(index, _)| *index));

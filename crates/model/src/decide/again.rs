@@ -56,7 +56,7 @@ pub(super) fn decide(
             standing.failed.extend(failures);
             told = Some(error);
         }
-        Some(FinishStatus::Cancelled) => return None,
+        Some(FinishStatus::Cancelled | FinishStatus::Expired) => return None,
     }
     let mut errors = standing
         .failed

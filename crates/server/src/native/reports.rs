@@ -167,6 +167,7 @@ const fn refusal_word(reason: Refusal) -> &'static str {
         Refusal::UnknownResource => "unknown-resource",
         Refusal::ResourceEnded => "resource-ended",
         Refusal::NotAResult => "not-a-result",
+        Refusal::TooManyResources => "too-many-resources",
         Refusal::Contradiction => "contradiction",
     }
 }
@@ -204,6 +205,7 @@ fn read_report(raw: &RawValue) -> Told {
     keep(finish == Some(None));
     let report = Report {
         fence: item.fence,
+        found: Vec::new(),
         results,
         progress: Progress {
             percent: percent.flatten(),

@@ -5,8 +5,8 @@ use axum::body::Body;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 use longrun_model::{
-    Change, Failure, Ids, Operation, Progress, ReleaseReason, RemovalReason, Resource, Resources,
-    Stuck,
+    Change, Failure, Ids, Operation, Outcome, Progress, ReleaseReason, RemovalReason, Resource,
+    Resources, Stuck,
 };
 use longrun_store::HistoryEntry;
 
@@ -189,19 +189,15 @@ fn put_change(shown: &mut Object, change: &Change, resources: &Resources) {
             shown.put("lease_ms", *length_millis);
         }
         Change::Extended => shown.put("type", "extended"),
+        Change::Found { resources } => {
+            shown.put("type", "found");
+            shown.array("resources", resources, |bytes, resource| {
+                object(bytes, |shown| shown.put("id", resource.id.as_str()));
+            });
+        }
         Change::Reported { results, progress } => {
             shown.put("type", "reported");
-            let named = results.iter().filter_map(|(index, outcome)| {
-                resources
-                    .get(*index)
-                    .map(|resource| (resource, outcome.status))
-            });
-            shown.array("resources", named, |bytes, (resource, status)| {
-                object(bytes, |result| {
-                    result.put("id", resource.id.as_str());
-                    result.put("status", status.as_str());
-                });
-            });
+            put_results(shown, results, resources);
             shown.object("progress", |shown| put_progress(shown, progress));
         }
         Change::Released { reason } => {
@@ -243,6 +239,20 @@ fn put_change(shown: &mut Object, change: &Change, resources: &Resources) {
             shown.put("reason", removal_word(*reason));
         }
     }
+}
+
+fn put_results(shown: &mut Object, results: &[(u32, Outcome)], resources: &Resources) {
+    let named = results.iter().filter_map(|(index, outcome)| {
+        resources
+            .get(*index)
+            .map(|resource| (resource, outcome.status))
+    });
+    shown.array("resources", named, |bytes, (resource, status)| {
+        object(bytes, |result| {
+            result.put("id", resource.id.as_str());
+            result.put("status", status.as_str());
+        });
+    });
 }
 
 fn put_progress(shown: &mut Object, progress: &Progress) {

@@ -157,11 +157,7 @@ impl Rows {
         }
         if is_chunked(total) {
             self.save_chunks(operation, 0..total.div_ceil(CHUNK));
-            for (index, resource) in operation.resources.indexed() {
-                self.members.0.push(row_id(operation.key));
-                self.members.1.push(bytes(resource.id.as_str()));
-                self.members.2.push(index.cast_signed());
-            }
+            self.save_places(operation, 0);
         }
         if let Some(idempotency) = &touched.idempotency {
             let place = (bytes(operation.account.as_str()), bytes(&idempotency.key));
@@ -174,9 +170,18 @@ impl Rows {
         let operation = &*touched.operation;
         let events = self.spilled(touched, events_bytes);
         let changed = !touched.changed_resources.is_empty();
-        let chunked = is_chunked(operation.resources.total());
+        let total = operation.resources.total();
+        let chunked = is_chunked(total);
         if changed && chunked {
-            self.save_chunks(operation, layout::chunks_of(&touched.changed_resources));
+            let (unplaced, is_new) = touched.unplaced();
+            if is_new {
+                self.save_chunks(operation, 0..total.div_ceil(CHUNK));
+            } else {
+                self.save_chunks(operation, layout::chunks_of(&touched.changed_resources));
+            }
+            if !unplaced.is_empty() {
+                self.save_places(operation, unplaced.start);
+            }
         }
         let own = (changed && !chunked).then(|| resources(operation));
         let rows = &mut self.updated;
@@ -202,6 +207,16 @@ impl Rows {
             self.chunks.0.push(row_id(operation.key));
             self.chunks.1.push(number.cast_signed());
             self.chunks.2.push(blob);
+        }
+    }
+
+    /// Saves the places of the resources from the index `from` on.
+    fn save_places(&mut self, operation: &Operation, from: u32) {
+        let resources = operation.resources.indexed();
+        for (index, resource) in resources.iter().filter(|(index, _)| *index >= from) {
+            self.members.0.push(row_id(operation.key));
+            self.members.1.push(bytes(resource.id.as_str()));
+            self.members.2.push(index.cast_signed());
         }
     }
 

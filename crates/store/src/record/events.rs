@@ -6,7 +6,8 @@ use super::code::{
 use super::{FORMAT, FailureRecord, Unreadable, at_distance, distance, phase_of, put, take};
 use crate::HistoryEntry;
 use longrun_model::{
-    Change, Closing, Event, Failure, Operation, Outcome, Progress, Timestamp, WorkerName,
+    Change, Closing, Event, Failure, NewResource, Operation, Outcome, Progress, Timestamp,
+    WorkerName,
 };
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +67,11 @@ enum ChangeRecord<'a> {
     Ready,
     DeadlineMoved {
         deadline_after: i64,
+    },
+    /// Without inputs: they stand in the resources.
+    Found {
+        #[serde(borrow)]
+        resources: Vec<(&'a str, Option<&'a str>)>,
     },
 }
 
@@ -140,6 +146,12 @@ fn write_change(change: &Change, created_at: Timestamp) -> ChangeRecord<'_> {
         Change::Ready => ChangeRecord::Ready,
         Change::DeadlineMoved { deadline_at } => ChangeRecord::DeadlineMoved {
             deadline_after: distance(*deadline_at, created_at),
+        },
+        Change::Found { resources } => ChangeRecord::Found {
+            resources: resources
+                .iter()
+                .map(|one| (one.id.as_str(), one.kind.as_deref()))
+                .collect(),
         },
     }
 }
@@ -236,7 +248,18 @@ fn read_change(record: ChangeRecord<'_>, operation: &Operation) -> Result<Change
         ChangeRecord::DeadlineMoved { deadline_after } => Change::DeadlineMoved {
             deadline_at: at_distance(deadline_after, operation.created_at),
         },
+        ChangeRecord::Found { resources } => Change::Found {
+            resources: resources.into_iter().map(read_found).collect(),
+        },
     })
+}
+
+fn read_found((id, kind): (&str, Option<&str>)) -> NewResource {
+    NewResource {
+        id: id.into(),
+        kind: kind.map(Box::from),
+        input: None,
+    }
 }
 
 fn read_result((index, status): (u32, u8)) -> Result<(u32, Outcome), Unreadable> {

@@ -5,6 +5,7 @@ use crate::doing::Doing;
 use crate::layout::{self, CHUNK, row_id, unreadable};
 use crate::record::Unreadable;
 use crate::sqlite::row::{blob, column};
+use crate::workset::Touched;
 use longrun_model::{Operation, OperationKey, Resource, ResourceResult, Touch, limits};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeSet;
@@ -108,10 +109,20 @@ fn numbers_of(
 pub(super) fn save_new(connection: &Connection, operation: &Operation) -> Result<(), StoreError> {
     let chunks = operation.resources.total().div_ceil(CHUNK);
     save(connection, operation, 0..chunks)?;
+    save_places(connection, operation, 0)
+}
+
+/// Saves the places of the resources from the index `from` on.
+fn save_places(
+    connection: &Connection,
+    operation: &Operation,
+    from: u32,
+) -> Result<(), StoreError> {
     let mut statement = connection
         .prepare_cached("INSERT INTO member (operation, name, position) VALUES (?1, ?2, ?3)")
         .doing("prepare to save a resource's place")?;
-    for (index, resource) in operation.resources.indexed() {
+    let resources = operation.resources.indexed();
+    for (index, resource) in resources.iter().filter(|(index, _)| *index >= from) {
         statement
             .execute(params![row_id(operation.key), resource.id.as_str(), index])
             .doing("save a resource's place")?;
@@ -119,13 +130,22 @@ pub(super) fn save_new(connection: &Connection, operation: &Operation) -> Result
     Ok(())
 }
 
-/// Saves those chunks that hold the `changed` resources.
-pub(super) fn save_changed(
-    connection: &Connection,
-    operation: &Operation,
-    changed: &BTreeSet<u32>,
-) -> Result<(), StoreError> {
-    save(connection, operation, layout::chunks_of(changed))
+/// Saves those chunks that hold resources that have changed, and the places of those that are new.
+pub(super) fn save_changed(connection: &Connection, touched: &Touched) -> Result<(), StoreError> {
+    let operation = &*touched.operation;
+    let (unplaced, is_new) = touched.unplaced();
+    if is_new {
+        return save_new(connection, operation);
+    }
+    save(
+        connection,
+        operation,
+        layout::chunks_of(&touched.changed_resources),
+    )?;
+    if unplaced.is_empty() {
+        return Ok(());
+    }
+    save_places(connection, operation, unplaced.start)
 }
 
 fn save(

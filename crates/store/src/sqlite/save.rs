@@ -143,8 +143,7 @@ impl<'t, 'c> Saver<'t, 'c> {
         let chunked = is_chunked(operation.resources.total());
         let changed = !touched.changed_resources.is_empty();
         if chunked && changed {
-            let changed = &touched.changed_resources;
-            chunk::save_changed(self.tables.connection, operation, changed)?;
+            chunk::save_changed(self.tables.connection, touched)?;
         } else if changed {
             record::write_resources(operation.resources.indexed(), &mut self.resources);
         }

@@ -6,6 +6,7 @@ mod bed;
 mod damage;
 mod end;
 mod file;
+mod found;
 mod lease;
 mod list;
 mod oracle;
@@ -97,6 +98,13 @@ suite! {
         a_refused_write_stands_alone
         errors_and_outputs_are_kept
         long_payloads_are_kept
+    }
+    found {
+        what_is_found_is_kept_and_can_be_reported
+        what_is_known_is_found_once
+        what_is_found_is_open
+        no_more_is_found_than_may_be
+        an_end_that_nobody_knows_is_expired
     }
     retry {
         what_failed_is_open_again_and_the_rest_stays

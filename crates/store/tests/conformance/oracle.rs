@@ -2,8 +2,8 @@
 
 use crate::bed::{Bed, LEASE, START, operation, result, under};
 use longrun_model::{
-    Account, Command, Failure, Finish, FinishStatus, Json, Operation, OperationKey, Phase,
-    Progress, Report, ResourceStatus, Resources, Retry, RetryScope, StuckRule, Submission,
+    Account, Command, Failure, Finish, FinishStatus, Json, NewResource, Operation, OperationKey,
+    Phase, Progress, Report, ResourceStatus, Resources, Retry, RetryScope, StuckRule, Submission,
     Timestamp,
 };
 use longrun_store::{
@@ -92,16 +92,28 @@ fn retry() -> impl Strategy<Value = Retry> {
     })
 }
 
+fn new_resource(index: usize) -> NewResource {
+    NewResource {
+        id: format!("r{index}").into(),
+        kind: None,
+        input: index.is_multiple_of(2).then(|| Json::from_checked("{}")),
+    }
+}
+
 fn report_of() -> impl Strategy<Value = Report> {
     let index = prop_oneof![4 => 0..5_usize, 1 => 60..70_usize, 1 => 0..140_usize];
     let status = prop::sample::select(&ResourceStatus::ALL[..]);
     let results = vec((index, status, any::<bool>()), 0..6);
-    let finish = prop::option::weighted(0.3, 0..3_u8);
+    let finish = prop::option::weighted(0.3, 0..4_u8);
     let percent = prop::option::of(0..=100_u8);
     let chance = prop::sample::select(&[0, 1 << 31, u32::MAX][..]);
-    (results, finish, percent, prop::bool::weighted(0.2), chance).prop_map(
-        |(results, finish, percent, release, chance)| Report {
+    let release = prop::bool::weighted(0.2);
+    // Sometimes so many that an operation outgrows its own row.
+    let found = prop_oneof![6 => Just(0), 2 => 1..8_usize, 1 => 60..140_usize];
+    (found, results, finish, percent, release, chance).prop_map(
+        |(found, results, finish, percent, release, chance)| Report {
             fence: 0,
+            found: (0..found).map(new_resource).collect(),
             results: results
                 .into_iter()
                 .map(|(index, status, fails)| {
@@ -119,6 +131,7 @@ fn report_of() -> impl Strategy<Value = Report> {
                     FinishStatus::Succeeded,
                     FinishStatus::Failed,
                     FinishStatus::Cancelled,
+                    FinishStatus::Expired,
                 ][usize::from(one)],
                 output: (one == 0).then(|| Json::from_checked("[1]")),
                 error: (one == 1).then(|| Failure::new("E", "all broken")),
