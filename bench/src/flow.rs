@@ -17,6 +17,8 @@ const BATCH: usize = 100;
 /// Connections that submit, and connections that work.
 const SUBMITTERS: usize = 2;
 const WORKERS: usize = 4;
+/// Connections that submit when nothing else goes on.
+const BATCH_SUBMITTERS: usize = 8;
 /// Operations that may wait for a worker before submitters pause.
 const AHEAD_MAX: usize = 20_000;
 
@@ -71,6 +73,62 @@ pub(crate) fn end_to_end(address: SocketAddr, seconds: f64) -> anyhow::Result<f6
             task.await??;
         }
         Ok(f64::from(u32::try_from(ended)?) / elapsed.as_secs_f64())
+    })
+}
+
+/// Operations per second when `count` of them are submitted in batches.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark is about the time that passes"
+)]
+pub(crate) fn submissions(address: SocketAddr, count: usize) -> anyhow::Result<f64> {
+    let batch = json!({ "operations": vec![setup::submission("flow"); BATCH] });
+    let request: Arc<[u8]> =
+        setup::native(address, "POST", "/api/v1/operations:batch", &batch).into();
+    let left = Arc::new(AtomicUsize::new(count / BATCH));
+    runtime()?.block_on(async {
+        let wires = connect(address, BATCH_SUBMITTERS).await?;
+        let began = Instant::now();
+        let running = wires.into_iter().map(|mut wire| {
+            let (request, left) = (Arc::clone(&request), Arc::clone(&left));
+            tokio::spawn(async move {
+                let less = |left: usize| left.checked_sub(1);
+                while left.fetch_update(Relaxed, Relaxed, less).is_ok() {
+                    wire.ask(&request).await?;
+                }
+                anyhow::Ok(())
+            })
+        });
+        for task in running.collect::<Vec<_>>() {
+            task.await??;
+        }
+        Ok(f64::from(u32::try_from(count)?) / began.elapsed().as_secs_f64())
+    })
+}
+
+/// Operations per second when `count` of them, which wait already, are leased, reported and finished in batches.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark is about the time that passes"
+)]
+pub(crate) fn carried_out(address: SocketAddr, count: usize) -> anyhow::Result<f64> {
+    runtime()?.block_on(async {
+        let counts = Arc::new(Counts::default());
+        let wires = connect(address, WORKERS).await?;
+        let began = Instant::now();
+        let running: Vec<_> = wires
+            .into_iter()
+            .map(|wire| tokio::spawn(work(wire, address, Arc::clone(&counts))))
+            .collect();
+        while counts.ended.load(Relaxed) < count {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let elapsed = began.elapsed();
+        counts.stop.store(true, Relaxed);
+        for task in running {
+            task.await??;
+        }
+        Ok(f64::from(u32::try_from(count)?) / elapsed.as_secs_f64())
     })
 }
 

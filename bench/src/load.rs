@@ -3,11 +3,13 @@
 use crate::wire::Wire;
 use anyhow::ensure;
 use hdrhistogram::Histogram;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
 
 /// The requests that a load sends. When they are used up, it begins again.
 #[derive(Clone)]
@@ -68,8 +70,8 @@ pub(crate) fn closed(
     })
 }
 
-/// The times to the answers in microseconds, when requests are sent at fixed times, `rate` a second, whether or not the
-/// earlier ones were answered: what waits for a connection to be free waits, and its time counts from when it was due.
+/// The times to the answers in microseconds, when requests are due at fixed times, `rate` a second, whether or not the
+/// earlier ones were answered: what finds no free connection waits for one, and its time counts from when it was due.
 pub(crate) fn open(
     address: SocketAddr,
     requests: &Requests,
@@ -77,25 +79,89 @@ pub(crate) fn open(
     rate: f64,
     seconds: f64,
 ) -> anyhow::Result<Histogram<u64>> {
+    let arrivals = Arc::new(Arrivals::default());
     runtime()?.block_on(async {
-        let pause = Duration::from_secs_f64(f64::from(u32::try_from(connections)?) / rate);
         let mut sending = Vec::with_capacity(connections);
-        for (place, wire) in (0_u32..).zip(connect(address, connections).await?) {
-            let first = pause * place / u32::try_from(connections)?;
-            sending.push(tokio::spawn(send_at(
-                wire,
-                requests.clone(),
-                first,
-                pause,
-                seconds,
-            )));
+        for wire in connect(address, connections).await? {
+            let arrivals = Arc::clone(&arrivals);
+            sending.push(tokio::spawn(send_due(wire, requests.clone(), arrivals)));
         }
+        let pacing = std::thread::spawn({
+            let arrivals = Arc::clone(&arrivals);
+            move || arrivals.come(rate, seconds)
+        });
         let mut all = histogram();
         for sent in sending {
             all.add(sent.await??)?;
         }
+        pacing.join().expect("the thread that paces does not panic");
         Ok(all)
     })
+}
+
+/// Requests that are due and not yet sent.
+#[derive(Default)]
+struct Arrivals {
+    due: Mutex<VecDeque<Instant>>,
+    over: AtomicBool,
+    arrived: Notify,
+}
+
+impl Arrivals {
+    /// Lets requests become due. On a thread of its own: timers of a runtime are a millisecond wide.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a benchmark is about the time that passes"
+    )]
+    fn come(&self, rate: f64, seconds: f64) {
+        let pause = Duration::from_secs_f64(1.0 / rate);
+        let began = Instant::now();
+        let end = began + Duration::from_secs_f64(seconds);
+        let mut due = began;
+        while due < end {
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            let now = Instant::now();
+            while due <= now && due < end {
+                self.lock().push_back(due);
+                self.arrived.notify_one();
+                due += pause;
+            }
+        }
+        self.over.store(true, Relaxed);
+        self.arrived.notify_waiters();
+    }
+
+    /// The next request, if one is due.
+    fn take(&self) -> Option<Instant> {
+        self.lock().pop_front()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Instant>> {
+        self.due.lock().expect("nobody panics while holding it")
+    }
+}
+
+/// Sends what is due, as long as anything comes.
+async fn send_due(
+    mut wire: Wire,
+    requests: Requests,
+    arrivals: Arc<Arrivals>,
+) -> anyhow::Result<Histogram<u64>> {
+    let mut times = histogram();
+    loop {
+        let arrived = arrivals.arrived.notified();
+        tokio::pin!(arrived);
+        // From here on no call is missed, whatever comes between the look and the wait.
+        arrived.as_mut().enable();
+        while let Some(due) = arrivals.take() {
+            check(wire.ask(requests.next()).await?, &requests.expect)?;
+            times.record(u64::try_from(due.elapsed().as_micros())?)?;
+        }
+        if arrivals.over.load(Relaxed) {
+            return Ok(times);
+        }
+        arrived.await;
+    }
 }
 
 /// A histogram of microseconds.
@@ -123,31 +189,6 @@ async fn send(mut wire: Wire, requests: Requests, stop: Arc<AtomicBool>) -> anyh
         answers += 1;
     }
     Ok(answers)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a benchmark is about the time that passes"
-)]
-async fn send_at(
-    mut wire: Wire,
-    requests: Requests,
-    first: Duration,
-    pause: Duration,
-    seconds: f64,
-) -> anyhow::Result<Histogram<u64>> {
-    let began = Instant::now();
-    let mut due = first;
-    let mut times = histogram();
-    while due.as_secs_f64() < seconds {
-        tokio::time::sleep_until((began + due).into()).await;
-        check(wire.ask(requests.next()).await?, &requests.expect)?;
-        times.record(u64::try_from(
-            began.elapsed().saturating_sub(due).as_micros(),
-        )?)?;
-        due += pause;
-    }
-    Ok(times)
 }
 
 fn check(body: &[u8], expect: &str) -> anyhow::Result<()> {

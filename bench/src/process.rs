@@ -51,14 +51,27 @@ impl Served {
         Ok(served)
     }
 
-    /// Kilobytes of memory that it has resident.
-    pub(crate) fn resident_kilobytes(&self) -> anyhow::Result<u64> {
+    /// Its number, for tools that look at it from outside.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// MiB of memory that it has resident.
+    pub(crate) fn resident_mebibytes(&self) -> anyhow::Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let number = line
             .and_then(|line| line.split_whitespace().next())
             .context("no VmRSS")?;
-        Ok(number.parse()?)
+        Ok(number.parse::<f64>()? / 1024.0)
+    }
+
+    /// Has it end by itself, so that its store is left as a user's would be.
+    pub(crate) fn stop(mut self) -> anyhow::Result<()> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+        self.child.wait()?;
+        Ok(())
     }
 }
 

@@ -1,40 +1,23 @@
-//! What is measured, and how it is told.
+//! Rates, beside a bare server that is loaded in turn with the same load.
 
-use crate::extras;
+use crate::limits;
 use crate::load::{self, Requests};
+use crate::plan::Plan;
 use crate::process::Served;
+use crate::report::{Figure, Target};
 use crate::setup;
 use anyhow::Context;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::Duration;
-
-/// How the scenarios are run.
-pub(crate) struct Plan {
-    pub(crate) program: PathBuf,
-    pub(crate) seconds: f64,
-    pub(crate) rounds: usize,
-    pub(crate) connections: usize,
-    pub(crate) only: Option<String>,
-}
-
-impl Plan {
-    /// Whether the scenario with this name is to be run.
-    pub(crate) fn wants(&self, name: &str) -> bool {
-        self.only
-            .as_ref()
-            .is_none_or(|only| name.contains(only.as_str()))
-    }
-}
 
 /// One thing to measure: a load on longrun beside a load on the bare server.
-struct Scenario {
-    name: &'static str,
-    /// The least ratio that is good enough.
-    least: f64,
-    requests: Requests,
+pub(crate) struct Scenario {
+    name: String,
+    target: Option<Target>,
+    pub(crate) requests: Requests,
     bare: Bare,
+    /// Proofs a second, if each request has one.
+    proofs: Option<f64>,
 }
 
 /// What the bare server is asked.
@@ -49,248 +32,174 @@ enum Bare {
 const SINGLE_USE_POLLS: u128 = 400_000;
 /// Polls for the other dialects.
 const POLLS: u128 = 64;
+/// Polls for each submission where both come together.
+const POLLS_PER_SUBMIT: usize = 19;
 
-/// Runs every scenario and prints what came out.
+/// The dialects, whether each poll may come once, and what the answer to a finished operation contains.
+const DIALECTS: [(&str, u128, &str); 6] = [
+    ("tencent-bm", POLLS, r#""status":1"#),
+    ("tencent-vpc", POLLS, r#""status":0"#),
+    ("tencent-bm3", POLLS, r#""TaskStatus":1"#),
+    ("tencent-vpc3", POLLS, "SUCCESS"),
+    ("alibaba-bpstudio", SINGLE_USE_POLLS, "SUCCESS"),
+    ("huawei-elb", POLLS, "SUCCESS"),
+];
+
+/// Measures every rate that was asked for.
 pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
-    let folder = tempfile::tempdir()?;
-    let longrun = start_longrun(
-        plan,
-        &format!("sqlite:{}", folder.path().join("bench.db").display()),
-    )?;
-    report_idle(plan, &longrun)?;
-    let operation = setup::finished_operation(longrun.address)?;
-    println_table("scenario", "longrun/s", "bare/s", "ratio", "least");
-    for scenario in scenarios(plan, longrun.address, &operation)? {
+    let store = plan.store()?;
+    let longrun = plan.start(&store.url())?;
+    for scenario in scenarios(plan, longrun.address)? {
         measure(plan, longrun.address, &scenario)?;
     }
-    extras::run(plan)
-}
-
-pub(crate) fn start_longrun(plan: &Plan, store: &str) -> anyhow::Result<Served> {
-    let key = format!("{}:{}", setup::KEY_ID, setup::KEY_SECRET);
-    let arguments = |address: SocketAddr| {
-        [
-            "serve",
-            "--dev",
-            "--listen",
-            &address.to_string(),
-            "--store",
-            store,
-        ]
-        .map(str::to_owned)
-        .to_vec()
-    };
-    let environment = [
-        ("LONGRUN_DEV_KEY", key.as_str()),
-        ("LONGRUN_DEV_TOKEN", setup::TOKEN),
-        ("LONGRUN_LOG", "warn"),
-    ];
-    Served::start(&plan.program, arguments, &environment)
-}
-
-/// Memory and start-up, before any load.
-fn report_idle(plan: &Plan, longrun: &Served) -> anyhow::Result<()> {
-    let answer = setup::exchange(
-        longrun.address,
-        &setup::native(longrun.address, "GET", "/healthz", &Value::Null),
-    )?;
-    anyhow::ensure!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    std::thread::sleep(Duration::from_millis(300));
-    let megabytes = longrun.resident_kilobytes()? / 1024;
-    let program_megabytes = std::fs::metadata(&plan.program)?.len() / 1024 / 1024;
-    tell(&format!(
-        "idle memory           {megabytes} MiB (at most 20)"
-    ));
-    tell(&format!(
-        "start to first answer {} ms (at most 100)",
-        longrun.started_in.as_millis()
-    ));
-    tell(&format!("program               {program_megabytes} MB"));
     Ok(())
 }
 
-fn scenarios(plan: &Plan, address: SocketAddr, operation: &Value) -> anyhow::Result<Vec<Scenario>> {
-    let wanted = |name: &str| plan.wants(name);
+/// The scenarios whose names were asked for.
+pub(crate) fn scenarios(plan: &Plan, address: SocketAddr) -> anyhow::Result<Vec<Scenario>> {
+    let operation = setup::finished_operation(address)?;
     let mut scenarios = Vec::new();
-    for (name, dialect, polls, expect, least) in [
-        ("poll tencent-bm", "tencent-bm", POLLS, r#""status":1"#, 0.5),
-        (
-            "poll tencent-vpc",
-            "tencent-vpc",
-            POLLS,
-            r#""status":0"#,
-            0.5,
-        ),
-        (
-            "poll alibaba-bpstudio",
-            "alibaba-bpstudio",
-            SINGLE_USE_POLLS,
-            "SUCCESS",
-            0.5,
-        ),
-        ("poll huawei-elb", "huawei-elb", POLLS, "SUCCESS", 0.5),
-    ] {
-        if wanted(name) {
-            let requests = setup::signed_polls(dialect, address, operation, polls)?;
-            scenarios.push(get(name, least, requests, expect, address)?);
+    for (dialect, polls, expect) in DIALECTS {
+        let name = format!("poll {dialect}");
+        if plan.wants(&name) {
+            scenarios.push(poll(name, dialect, address, &operation, polls, expect)?);
         }
     }
-    if wanted("get native") {
-        let id = operation["id"].as_str().context("an operation has an id")?;
-        let request = setup::native(
-            address,
-            "GET",
-            &format!("/api/v1/operations/{id}"),
-            &Value::Null,
-        );
-        scenarios.push(get("get native", 0.6, vec![request], "succeeded", address)?);
+    if plan.wants("get native") {
+        scenarios.push(get_native(address, &operation)?);
     }
-    if wanted("submit single") {
-        let body = setup::submission("bench");
-        let request = setup::native(address, "POST", "/api/v1/operations", &body);
-        let requests = Requests::new(vec![request], "queued");
-        let bare = Bare::Post {
-            body: body.to_string(),
-        };
+    let submission = setup::submission("bench");
+    let submit = setup::native(address, "POST", "/api/v1/operations", &submission);
+    if plan.wants("mixed polls and submits") {
+        let mut requests =
+            setup::signed_polls("tencent-bm", address, &operation, POLLS_PER_SUBMIT as u128)?;
+        requests.push(submit.clone());
         scenarios.push(Scenario {
-            name: "submit single",
-            least: 0.3,
-            requests,
-            bare,
+            name: "mixed polls and submits, 95 to 5".to_owned(),
+            target: None,
+            requests: Requests::new(requests, r#""status":"#),
+            bare: Bare::Get { bytes: 120 },
+            proofs: None,
+        });
+    }
+    if plan.wants("submit single") {
+        scenarios.push(Scenario {
+            name: "submit single".to_owned(),
+            target: Some(Target::Ratio {
+                must: 0.40,
+                aim: 0.55,
+            }),
+            requests: Requests::new(vec![submit], "queued"),
+            bare: Bare::Post {
+                body: submission.to_string(),
+            },
+            proofs: None,
         });
     }
     Ok(scenarios)
 }
 
-fn get(
-    name: &'static str,
-    least: f64,
-    requests: Vec<Vec<u8>>,
-    expect: &str,
+fn poll(
+    name: String,
+    dialect: &str,
     address: SocketAddr,
+    operation: &Value,
+    count: u128,
+    expect: &str,
 ) -> anyhow::Result<Scenario> {
-    // The last one: the load begins with the first, and each may be good only once.
-    let answer = setup::exchange(address, requests.last().context("there are requests")?)?;
-    let bytes = answer
-        .split_once("\r\n\r\n")
-        .map_or(0, |(_, body)| body.len());
+    let requests = setup::signed_polls(dialect, address, operation, count)?;
+    let proofs = limits::proofs(dialect, address)?;
+    let target = Some(Target::Ratio {
+        must: 0.50,
+        aim: 0.70,
+    });
+    let bytes = answer_bytes(address, &requests)?;
     Ok(Scenario {
         name,
-        least,
+        target,
         requests: Requests::new(requests, expect),
         bare: Bare::Get { bytes },
+        proofs: Some(proofs),
     })
 }
 
-/// Loads both servers in turn and prints the medians.
+fn get_native(address: SocketAddr, operation: &Value) -> anyhow::Result<Scenario> {
+    let id = operation["id"].as_str().context("an operation has an id")?;
+    let path = format!("/api/v1/operations/{id}");
+    let requests = vec![setup::native(address, "GET", &path, &Value::Null)];
+    let bytes = answer_bytes(address, &requests)?;
+    Ok(Scenario {
+        name: "get native".to_owned(),
+        target: Some(Target::Ratio {
+            must: 0.60,
+            aim: 0.80,
+        }),
+        requests: Requests::new(requests, "succeeded"),
+        bare: Bare::Get { bytes },
+        proofs: None,
+    })
+}
+
+/// How long the answer's body is.
+fn answer_bytes(address: SocketAddr, requests: &[Vec<u8>]) -> anyhow::Result<usize> {
+    // The last one: the load begins with the first, and each may be good only once.
+    let request = requests.last().context("there are requests")?;
+    let answer = setup::exchange(address, request)?;
+    let body = answer.split_once("\r\n\r\n");
+    Ok(body.map_or(0, |(_, body)| body.len()))
+}
+
+/// Loads both servers in turn and tells the medians.
 fn measure(plan: &Plan, address: SocketAddr, scenario: &Scenario) -> anyhow::Result<()> {
-    let bytes = match &scenario.bare {
+    let (bare, bare_requests) = start_bare(&scenario.bare)?;
+    let load =
+        |address, requests, seconds| load::closed(address, requests, plan.connections, seconds);
+    // One round to warm both up.
+    load(address, &scenario.requests, plan.seconds / 4.0)?;
+    load(bare.address, &bare_requests, plan.seconds / 4.0)?;
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..plan.rounds {
+        theirs.push(load(bare.address, &bare_requests, plan.seconds)?);
+        ours.push(load(address, &scenario.requests, plan.seconds)?);
+    }
+    let theirs = Figure::median("", theirs, "").value;
+    let name = match scenario.bare {
+        Bare::Get { .. } => "bare GET",
+        Bare::Post { .. } => "bare POST echo",
+    };
+    let mut figure = Figure::median(&scenario.name, ours, "1/s").of(name, theirs);
+    if let Some(proofs) = scenario.proofs {
+        figure = figure.of("the proof alone", proofs);
+    }
+    figure.target = scenario.target;
+    plan.report.add(figure)
+}
+
+/// A bare server, and what it is asked.
+fn start_bare(bare: &Bare) -> anyhow::Result<(Served, Requests)> {
+    let bytes = match bare {
         Bare::Get { bytes } => *bytes,
         Bare::Post { .. } => 0,
     };
     let arguments = |address: SocketAddr| {
-        [
-            "bare",
-            "--listen",
-            &address.to_string(),
-            "--bytes",
-            &bytes.to_string(),
-        ]
-        .map(str::to_owned)
-        .to_vec()
+        let (address, bytes) = (address.to_string(), bytes.to_string());
+        let arguments = ["bare", "--listen", &address, "--bytes", &bytes];
+        arguments.map(str::to_owned).to_vec()
     };
-    let bare = Served::start(&std::env::current_exe()?, arguments, &[])?;
-    let bare_requests = match &scenario.bare {
-        Bare::Get { .. } => Requests::new(
-            vec![format!("GET / HTTP/1.1\r\nhost: {}\r\n\r\n", bare.address).into()],
-            "x",
-        ),
-        Bare::Post { body } => Requests::new(vec![post(bare.address, body)], "resources"),
+    let served = Served::start(&std::env::current_exe()?, arguments, &[])?;
+    let address = served.address;
+    let requests = match bare {
+        Bare::Get { .. } => {
+            let request = format!("GET / HTTP/1.1\r\nhost: {address}\r\n\r\n");
+            Requests::new(vec![request.into()], "x")
+        }
+        Bare::Post { body } => Requests::new(vec![post(address, body)], "resources"),
     };
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    // One round to warm both up.
-    load::closed(
-        address,
-        &scenario.requests,
-        plan.connections,
-        plan.seconds / 4.0,
-    )?;
-    load::closed(
-        bare.address,
-        &bare_requests,
-        plan.connections,
-        plan.seconds / 4.0,
-    )?;
-    for _ in 0..plan.rounds {
-        theirs.push(load::closed(
-            bare.address,
-            &bare_requests,
-            plan.connections,
-            plan.seconds,
-        )?);
-        ours.push(load::closed(
-            address,
-            &scenario.requests,
-            plan.connections,
-            plan.seconds,
-        )?);
-    }
-    tell_both(scenario, median(ours), median(theirs));
-    Ok(())
-}
-
-fn tell_both(scenario: &Scenario, ours: f64, theirs: f64) {
-    let ratio = ours / theirs;
-    println_table(
-        scenario.name,
-        &format!("{ours:.0}"),
-        &format!("{theirs:.0}"),
-        &format!("{ratio:.2}"),
-        &format!(
-            "{:.2}{}",
-            scenario.least,
-            if ratio < scenario.least {
-                " MISSED"
-            } else {
-                ""
-            }
-        ),
-    );
-    tell_json(
-        &json!({ "scenario": scenario.name, "longrun": ours, "bare": theirs, "ratio": ratio }),
-    );
+    Ok((served, requests))
 }
 
 fn post(address: SocketAddr, body: &str) -> Vec<u8> {
     let length = body.len();
     format!("POST / HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")
         .into()
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
-}
-
-fn println_table(name: &str, ours: &str, bare: &str, ratio: &str, least: &str) {
-    tell(&format!(
-        "{name:<24}{ours:>12}{bare:>12}{ratio:>8}{least:>14}"
-    ));
-}
-
-#[expect(
-    clippy::print_stdout,
-    reason = "the figures are what this program is for"
-)]
-pub(crate) fn tell(line: &str) {
-    println!("{line}");
-}
-
-/// The same for programs, on the other stream.
-#[expect(
-    clippy::print_stderr,
-    reason = "the figures are what this program is for"
-)]
-pub(crate) fn tell_json(figures: &Value) {
-    eprintln!("{figures}");
 }

@@ -124,20 +124,31 @@ pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> anyhow::Result<St
     Ok(answer)
 }
 
-/// Signed polls of an operation in this dialect, each with a nonce of its own.
+/// Signed polls of an operation in this dialect, each with a nonce of its own, as they stand on the wire.
 pub(crate) fn signed_polls(
     dialect: &str,
     address: SocketAddr,
     operation: &Value,
     count: u128,
 ) -> anyhow::Result<Vec<Vec<u8>>> {
-    let authority = address.to_string();
     let id = match dialect {
         "alibaba-bpstudio" => &operation["id"],
         "huawei-elb" => &operation["job_id"],
         _ => &operation["task_id"],
     };
     let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
+    (1..=count)
+        .map(|nonce| Ok(bytes(&signed_poll(dialect, address, &id, nonce)?)))
+        .collect()
+}
+
+/// A signed poll of the operation with this id.
+pub(crate) fn signed_poll(
+    dialect: &str,
+    address: SocketAddr,
+    id: &str,
+    nonce: u128,
+) -> anyhow::Result<http::Request<Vec<u8>>> {
     let target = Target {
         id: id.into(),
         project: Some(PROJECT.into()),
@@ -145,7 +156,7 @@ pub(crate) fn signed_polls(
     };
     let endpoint = Endpoint {
         scheme: "http",
-        authority: &authority,
+        authority: &address.to_string(),
     };
     let credential = Credential::AccessKey {
         id: KEY_ID.into(),
@@ -154,21 +165,11 @@ pub(crate) fn signed_polls(
     };
     let dialect = named(dialect).context("a dialect has this name")?;
     let now: Timestamp = SystemClock.now();
-    (1..=count)
-        .map(|nonce| {
-            Ok(bytes(&dialect.poll(
-                &target,
-                &endpoint,
-                &credential,
-                now,
-                nonce,
-            )?))
-        })
-        .collect()
+    Ok(dialect.poll(&target, &endpoint, &credential, now, nonce)?)
 }
 
 /// A request as it stands on the wire.
-fn bytes(request: &http::Request<Vec<u8>>) -> Vec<u8> {
+pub(crate) fn bytes(request: &http::Request<Vec<u8>>) -> Vec<u8> {
     let target = request
         .uri()
         .path_and_query()

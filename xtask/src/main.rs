@@ -25,9 +25,9 @@ struct Arguments {
 enum Task {
     /// Every check and test; installs what they need
     Test,
-    /// Figures beside those of a server that does nothing but HTTP
+    /// Figures beside what the machine could do at best; charts go to target/bench
     Bench {
-        /// For the benchmark itself, for example `--only submit --seconds 5`
+        /// For the benchmark itself: `--only submit`, `--seconds 5`, `--full`, `--profile "poll tencent-bm"`; or `--micro`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },

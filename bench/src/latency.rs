@@ -1,0 +1,130 @@
+//! How long callers wait, when they come at fixed times.
+
+use crate::chart::{self, Axes, Series};
+use crate::flow;
+use crate::load::{self, Requests};
+use crate::plan::Plan;
+use crate::report::{Figure, Target};
+use crate::setup;
+use hdrhistogram::Histogram;
+
+/// Hundredths of the highest rate at which the times of polls are taken.
+const LOADS: [u32; 5] = [10, 25, 50, 75, 90];
+/// Operations a second that are submitted and carried out at a steady pace.
+const STEADY_RATE: f64 = 500.0;
+/// Waits that are timed.
+const WAKES: usize = 500;
+
+/// Measures what was asked for.
+pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
+    if plan.wants("latency poll") {
+        polls(plan)?;
+    }
+    if plan.wants("latency submit to result") {
+        submit_to_result(plan)?;
+    }
+    if plan.wants("latency wake-up") {
+        wake_up(plan)?;
+    }
+    Ok(())
+}
+
+/// Polls at parts of the highest rate. What is due while all connections are busy waits, and that counts.
+fn polls(plan: &Plan) -> anyhow::Result<()> {
+    let store = plan.store()?;
+    let longrun = plan.start(&store.url())?;
+    let operation = setup::finished_operation(longrun.address)?;
+    let polls = setup::signed_polls("tencent-bm", longrun.address, &operation, 64)?;
+    let requests = Requests::new(polls, r#""status":1"#);
+    let most = load::closed(longrun.address, &requests, plan.connections, plan.seconds)?;
+    let mut curves = [0.5, 0.99, 0.999].map(|part| (part, Vec::new()));
+    for part in LOADS {
+        let rate = most * f64::from(part) / 100.0;
+        let times = load::open(
+            longrun.address,
+            &requests,
+            plan.connections,
+            rate,
+            plan.seconds,
+        )?;
+        for (quantile, points) in &mut curves {
+            points.push((rate, micros(&times, *quantile)));
+        }
+        let name = format!("latency poll at {part} % of the highest rate");
+        let target = (part == 50).then_some(Target::AtMost {
+            must: 1_000.0,
+            aim: 500.0,
+        });
+        tell(plan, &name, &times, None, target)?;
+    }
+    let series = curves.map(|(quantile, points)| Series {
+        name: format!("p{}", quantile * 100.0),
+        points,
+    });
+    let axes = Axes {
+        title: "Polls: time to the answer over the load",
+        x: "polls a second, at fixed times",
+        y: "microseconds",
+        by_tens: false,
+    };
+    chart::lines(&plan.report, "latency", &axes, &series)
+}
+
+fn submit_to_result(plan: &Plan) -> anyhow::Result<()> {
+    let store = plan.store()?;
+    let longrun = plan.start(&store.url())?;
+    let times = flow::visible(longrun.address, STEADY_RATE, plan.seconds * 2.0)?;
+    let p50 = Target::AtMost {
+        must: 1_500.0,
+        aim: 800.0,
+    };
+    let p99 = Target::AtMost {
+        must: 4_000.0,
+        aim: 2_000.0,
+    };
+    tell(
+        plan,
+        "latency submit to result, 500/s",
+        &times,
+        Some(p50),
+        Some(p99),
+    )
+}
+
+fn wake_up(plan: &Plan) -> anyhow::Result<()> {
+    let store = plan.store()?;
+    let longrun = plan.start(&store.url())?;
+    let times = flow::wakes(longrun.address, WAKES)?;
+    let p99 = Target::AtMost {
+        must: 2_000.0,
+        aim: 1_000.0,
+    };
+    tell(
+        plan,
+        "latency wake-up after the commit",
+        &times,
+        None,
+        Some(p99),
+    )
+}
+
+fn tell(
+    plan: &Plan,
+    name: &str,
+    times: &Histogram<u64>,
+    p50: Option<Target>,
+    p99: Option<Target>,
+) -> anyhow::Result<()> {
+    for (quantile, target) in [(0.5, p50), (0.99, p99)] {
+        let name = format!("{name}, p{}", quantile * 100.0);
+        let mut figure = Figure::new(name, micros(times, quantile), "us");
+        figure.target = target;
+        plan.report.add(figure)?;
+    }
+    Ok(())
+}
+
+fn micros(times: &Histogram<u64>, quantile: f64) -> f64 {
+    let micros = times.value_at_quantile(quantile);
+    f64::from(u32::try_from(micros).unwrap_or(u32::MAX))
+}

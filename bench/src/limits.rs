@@ -1,0 +1,148 @@
+//! What the machine could do at best: proofs without HTTP, and SQLite with our rows but without us.
+
+use crate::setup;
+use anyhow::{Context, ensure};
+use longrun_dialects::{Dialect, Options, Request, find};
+use longrun_engine::Clock;
+use longrun_server::SystemClock;
+use rusqlite::types::Value as Cell;
+use rusqlite::{Connection, OpenFlags, params_from_iter};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long proofs are counted.
+const PROVING: Duration = Duration::from_millis(500);
+/// Operations in a transaction of bare SQLite.
+const GROUP: usize = 256;
+
+/// Proofs of a poll in this dialect that all cores together carry out in a second: parsing is not counted.
+pub(crate) fn proofs(dialect: &str, address: SocketAddr) -> anyhow::Result<f64> {
+    let id = match dialect {
+        "alibaba-bpstudio" => "op-0123456789abcdef0123456789abcdef",
+        "huawei-elb" => "0123456789abcdef0123456789abcdef",
+        _ => "1",
+    };
+    let poll = setup::signed_poll(dialect, address, id, 1)?;
+    let mut headers = poll.headers().clone();
+    headers
+        .entry("host")
+        .or_insert(address.to_string().parse()?);
+    let request = Request {
+        method: poll.method(),
+        path: poll.uri().path(),
+        query: poll.uri().query().unwrap_or_default(),
+        headers: &headers,
+        body: poll.body(),
+    };
+    let dialect = find(&request).context("a dialect claims its own poll")?;
+    let cores = std::thread::available_parallelism()?.get();
+    std::thread::scope(|scope| {
+        let proving: Vec<_> = (0..cores)
+            .map(|_| scope.spawn(|| prove(dialect, &request)))
+            .collect();
+        let mut rate = 0.0;
+        for one in proving {
+            rate += one.join().expect("a proof does not panic")?;
+        }
+        Ok(rate)
+    })
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark is about the time that passes"
+)]
+fn prove(dialect: &dyn Dialect, request: &Request) -> anyhow::Result<f64> {
+    let call = dialect.parse(request, &Options::default());
+    let proof = call
+        .claim
+        .map_err(|fault| anyhow::anyhow!("{fault}"))?
+        .proof;
+    let proof = proof.context("the poll is signed")?;
+    let now = SystemClock.now();
+    let began = Instant::now();
+    let mut count = 0_u32;
+    while began.elapsed() < PROVING {
+        for _ in 0..64 {
+            let proved = dialect.verify(&proof, setup::KEY_SECRET.as_bytes(), now);
+            ensure!(proved.is_ok(), "a good signature is refused: {proved:?}");
+        }
+        count += 64;
+    }
+    Ok(f64::from(count) / began.elapsed().as_secs_f64())
+}
+
+/// A table as it was found: how to put a row into it, and its rows.
+struct Table {
+    insert: String,
+    rows: Vec<Vec<Cell>>,
+}
+
+/// Operations a second, when SQLite alone writes the very rows that `operations` operations have left in the file at
+/// `path` into an empty file with the same tables, 256 operations a transaction, flushed as ours are.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark is about the time that passes"
+)]
+pub(crate) fn bare_sqlite(path: &Path, empty: &Path, operations: usize) -> anyhow::Result<f64> {
+    let full = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let mut bare = Connection::open(empty)?;
+    bare.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536;
+         PRAGMA wal_autocheckpoint = 4000;",
+    )?;
+    for statement in definitions(&full)? {
+        bare.execute_batch(&statement)?;
+    }
+    let tables = tables(&full)?;
+    let groups = operations.div_ceil(GROUP);
+    let began = Instant::now();
+    for group in 0..groups {
+        let transaction = bare.transaction()?;
+        for table in &tables {
+            let (from, to) = (part(table, group, groups), part(table, group + 1, groups));
+            let mut insert = transaction.prepare_cached(&table.insert)?;
+            for row in &table.rows[from..to] {
+                insert.execute(params_from_iter(row))?;
+            }
+        }
+        transaction.commit()?;
+    }
+    Ok(f64::from(u32::try_from(operations)?) / began.elapsed().as_secs_f64())
+}
+
+fn part(table: &Table, group: usize, groups: usize) -> usize {
+    table.rows.len() * group / groups
+}
+
+/// What makes the tables and indexes of a file.
+fn definitions(file: &Connection) -> anyhow::Result<Vec<String>> {
+    let mut select = file.prepare(
+        "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'
+         ORDER BY type DESC",
+    )?;
+    let rows = select.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn tables(file: &Connection) -> anyhow::Result<Vec<Table>> {
+    let mut select = file.prepare(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+    )?;
+    let names: Vec<String> = select
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    names.iter().map(|name| table(file, name)).collect()
+}
+
+fn table(file: &Connection, name: &str) -> anyhow::Result<Table> {
+    let mut select = file.prepare(&format!("SELECT * FROM \"{name}\""))?;
+    let width = select.column_count();
+    let marks = vec!["?"; width].join(", ");
+    let rows = select.query_map([], |row| (0..width).map(|column| row.get(column)).collect())?;
+    Ok(Table {
+        insert: format!("INSERT INTO \"{name}\" VALUES ({marks})"),
+        rows: rows.collect::<Result<_, _>>()?,
+    })
+}
