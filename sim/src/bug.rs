@@ -4,7 +4,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use longrun_model::{Command, Operation, OperationKey, Timestamp};
 use longrun_store::{
-    AccessKey, Committed, Due, Filter, HistoryEntry, Page, Store, StoreError, Write, Written,
+    AccessKey, Committed, Document, Due, Filter, HistoryEntry, Limits, Page, Store, StoreError,
+    Write, Written,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -192,6 +193,10 @@ impl Store for Buggy {
         self.commit_with(writes, now).boxed()
     }
 
+    fn limit(&self, limits: Limits) {
+        self.store.limit(limits);
+    }
+
     fn get(&self, key: OperationKey) -> BoxFuture<'_, Result<Option<Operation>, StoreError>> {
         async move {
             let found = self.store.get(key).await?;
@@ -218,6 +223,10 @@ impl Store for Buggy {
             return std::future::ready(Ok(Due::default())).boxed();
         }
         self.store.due(now, limit)
+    }
+
+    fn document(&self, name: &str) -> BoxFuture<'_, Result<Option<Document>, StoreError>> {
+        self.store.document(name)
     }
 
     fn access_keys(&self) -> BoxFuture<'_, Result<Vec<AccessKey>, StoreError>> {

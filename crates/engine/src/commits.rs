@@ -184,6 +184,6 @@ fn publish(shared: &Shared, written: &Written) {
         Written::Leased(operations) => operations
             .iter()
             .for_each(|operation| shared.publish(operation)),
-        Written::AccessKey => (),
+        Written::AccessKey | Written::Document(_) => (),
     }
 }

@@ -11,8 +11,8 @@ use longrun_model::{
     Submission, Timestamp, limits,
 };
 use longrun_store::{
-    AccessKey, Filter, HistoryEntry, LeaseWish, Limits, Page, Store, StoreError, Submitted, Write,
-    Written,
+    AccessKey, Document, Filter, HistoryEntry, LeaseWish, Limits, Page, PutDocument, Store,
+    StoreError, Submitted, Write, Written,
 };
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
@@ -282,6 +282,8 @@ impl Engine {
             )
             | EngineError::NotFound
             | EngineError::IdempotencyMismatch
+            | EngineError::DocumentChanged
+            | EngineError::DocumentTooLong
             | EngineError::TooManyWatchers
             | EngineError::Overloaded
             | EngineError::Unavailable => return,
@@ -542,6 +544,24 @@ impl Engine {
             .commit(Write::RemoveAccessKey(id.into()))
             .await
             .map(|_| ())
+    }
+
+    /// The document with this name, if there is one.
+    pub async fn document(&self, name: &str) -> Result<Option<Document>, EngineError> {
+        self.shared
+            .store
+            .document(name)
+            .await
+            .map_err(|error| unavailable(&error))
+    }
+
+    /// Keeps or removes a document, if it is still what it was: the version that it has now.
+    pub async fn put_document(&self, put: PutDocument) -> Result<Option<u64>, EngineError> {
+        let written = self.shared.commits.commit(Write::PutDocument(put)).await?;
+        let Written::Document(version) = written else {
+            unreachable_result(&written)
+        };
+        Ok(version)
     }
 
     /// The secret that textual ids are made with.

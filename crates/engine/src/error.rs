@@ -15,6 +15,12 @@ pub enum EngineError {
     /// The idempotency key was used before, for another payload.
     #[error("the idempotency key was used for another payload")]
     IdempotencyMismatch,
+    /// The document is not what the caller has seen.
+    #[error("the document has changed")]
+    DocumentChanged,
+    /// The name or the body of a document is longer than it may be, or the name is empty.
+    #[error("the document or its name is too long")]
+    DocumentTooLong,
     /// The rules of operations say no.
     #[error(transparent)]
     Rejected(Rejected),
@@ -34,6 +40,8 @@ impl From<Refused> for EngineError {
         match refused {
             Refused::NotFound => Self::NotFound,
             Refused::IdempotencyMismatch => Self::IdempotencyMismatch,
+            Refused::DocumentChanged => Self::DocumentChanged,
+            Refused::DocumentTooLong => Self::DocumentTooLong,
             Refused::Rejected(Rejected::Removed) => Self::Gone,
             Refused::Rejected(rejected) => Self::Rejected(rejected),
         }

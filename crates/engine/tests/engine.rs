@@ -437,6 +437,10 @@ impl Store for Gated {
         self.store.commit(writes, now)
     }
 
+    fn limit(&self, limits: Limits) {
+        self.store.limit(limits);
+    }
+
     fn get(
         &self,
         key: OperationKey,
@@ -459,6 +463,13 @@ impl Store for Gated {
 
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Due, StoreError>> {
         self.store.due(now, limit)
+    }
+
+    fn document(
+        &self,
+        name: &str,
+    ) -> BoxFuture<'_, Result<Option<longrun_store::Document>, StoreError>> {
+        self.store.document(name)
     }
 
     fn access_keys(&self) -> BoxFuture<'_, Result<Vec<AccessKey>, StoreError>> {

@@ -12,6 +12,10 @@ pub const NAME_BYTES_MAX: usize = 256;
 pub const LABEL_VALUE_BYTES_MAX: usize = 1024;
 /// Bytes of an idempotency key.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 256;
+/// Bytes of a document that is kept beside the operations.
+pub const DOCUMENT_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of its name.
+pub const DOCUMENT_NAME_BYTES_MAX: usize = 1024;
 /// Operations in one batch submit.
 pub const BATCH_MAX: usize = 1_000;
 /// Operations on one page of a list, and resources on one page of theirs.

@@ -321,6 +321,9 @@ fn fault(error: &EngineError) -> Fault {
             retry_after_millis: 1_000,
         },
         EngineError::Unavailable => Fault::Unavailable,
-        EngineError::IdempotencyMismatch | EngineError::Rejected(_) => Fault::Internal,
+        EngineError::IdempotencyMismatch
+        | EngineError::DocumentChanged
+        | EngineError::DocumentTooLong
+        | EngineError::Rejected(_) => Fault::Internal,
     }
 }

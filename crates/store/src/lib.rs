@@ -19,6 +19,7 @@
 //! ```
 
 mod access_key;
+mod document;
 mod doing;
 mod error;
 mod feed;
@@ -34,6 +35,7 @@ mod workset;
 mod write;
 
 pub use access_key::AccessKey;
+pub use document::{Document, PutDocument};
 pub use error::StoreError;
 pub use feed::{Changed, Changes, Cursor, Queued};
 pub use limits::{Limits, Share};
@@ -62,9 +64,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Committed, StoreError>>;
 
     /// Holds the leases that are given from here on to these limits. Whatever runs goes on.
-    fn limit(&self, limits: Limits) {
-        let _ = limits;
-    }
+    fn limit(&self, limits: Limits);
 
     /// The operation with this key and all its resources. One that was removed is still found, and says so.
     fn get(&self, key: OperationKey) -> BoxFuture<'_, Result<Option<Operation>, StoreError>>;
@@ -85,6 +85,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// All access keys.
     fn access_keys(&self) -> BoxFuture<'_, Result<Vec<AccessKey>, StoreError>>;
+
+    /// The document with this name, if there is one.
+    fn document(&self, name: &str) -> BoxFuture<'_, Result<Option<Document>, StoreError>>;
 
     /// Puts everything in its place for a rest, as nobody will ask for a while. Nothing depends on it.
     fn rest(&self) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -1,11 +1,12 @@
 //! The store that forgets everything when it ends: for tests and emulators, and the oracle for the others.
 
+use crate::document::{DocumentChange, Named};
 use crate::query::Paging;
 use crate::turns::{self, Book, Lane, Lanes, Round};
 use crate::workset::{self, AccessKeyChange, Changes, Indexed, Tables, Touched};
 use crate::{
-    AccessKey, Committed, Due, Filter, HistoryEntry, LeaseWish, Limits, Page, Store, StoreError,
-    Write,
+    AccessKey, Committed, Document, Due, Filter, HistoryEntry, LeaseWish, Limits, Page, Store,
+    StoreError, Write,
 };
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use longrun_model::{
@@ -34,6 +35,7 @@ struct State {
     round: Round,
     idempotent: HashMap<(Account, Box<str>), (OperationKey, [u8; 16])>,
     access_keys: BTreeMap<Box<str>, AccessKey>,
+    documents: HashMap<Box<str>, DocumentChange>,
     id_secret: Option<[u8; 16]>,
 }
 
@@ -104,6 +106,17 @@ impl Store for MemoryStore {
         .boxed()
     }
 
+    fn document(&self, name: &str) -> BoxFuture<'_, Result<Option<Document>, StoreError>> {
+        let state = self.state.lock();
+        let document = state.documents.get(name).and_then(|kept| {
+            Some(Document {
+                version: kept.version,
+                body: kept.body.clone()?,
+            })
+        });
+        ready(Ok(document)).boxed()
+    }
+
     fn id_secret(&self, proposal: [u8; 16]) -> BoxFuture<'_, Result<[u8; 16], StoreError>> {
         ready(Ok(*self.state.lock().id_secret.get_or_insert(proposal))).boxed()
     }
@@ -124,6 +137,7 @@ impl State {
                 }
             }
         }
+        self.documents.extend(changes.documents);
     }
 
     fn save_operation(&mut self, touched: Touched) {
@@ -236,6 +250,10 @@ impl Tables for State {
         let picked = turns::pick(self, &mut book, &mut round, wish, taken);
         (self.book, self.round) = (book, round);
         picked
+    }
+
+    fn document(&mut self, name: &str) -> Result<Option<Named>, StoreError> {
+        Ok(self.documents.get(name).map(DocumentChange::named))
     }
 
     fn next_key(&mut self) -> OperationKey {

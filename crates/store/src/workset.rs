@@ -1,13 +1,16 @@
 //! The operations that one commit works on: loaded when a write first needs them, changed in memory by the model, and
 //! saved together at the end. Every store runs its commits through here, so that all of them behave alike.
 
+use crate::document::{DocumentChange, Named};
 use crate::layout::is_chunked;
-use crate::{AccessKey, LeaseWish, Refused, StoreError, Submitted, Write, Written, turns};
+use crate::{
+    AccessKey, LeaseWish, PutDocument, Refused, StoreError, Submitted, Write, Written, turns,
+};
 use longrun_model::{
     Account, Change, Command, Event, Operation, OperationKey, Rejected, Resource, Submission,
-    Timestamp, Touch, apply, decide,
+    Timestamp, Touch, apply, decide, limits,
 };
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -36,6 +39,9 @@ pub(crate) trait Tables {
         wish: &LeaseWish,
         taken: &HashSet<OperationKey>,
     ) -> Result<Vec<OperationKey>, StoreError>;
+
+    /// What is known of this name of a document.
+    fn document(&mut self, name: &str) -> Result<Option<Named>, StoreError>;
 
     /// A key that no operation has had.
     fn next_key(&mut self) -> OperationKey;
@@ -91,6 +97,15 @@ pub(crate) struct Changes {
     pub(crate) operations: Vec<Touched>,
     /// The access keys, in order: kept, or forgotten.
     pub(crate) access_keys: Vec<AccessKeyChange>,
+    /// The documents, by name.
+    pub(crate) documents: BTreeMap<Box<str>, DocumentChange>,
+}
+
+impl Changes {
+    /// Whether there is nothing to save.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.operations.is_empty() && self.access_keys.is_empty() && self.documents.is_empty()
+    }
 }
 
 /// What becomes of an access key.
@@ -109,6 +124,7 @@ pub(crate) struct Workset<'t, T: Tables> {
     /// Idempotency keys that were first used in this very commit.
     idempotent: HashMap<(Account, Box<str>), (OperationKey, [u8; 16])>,
     access_keys: Vec<AccessKeyChange>,
+    documents: BTreeMap<Box<str>, DocumentChange>,
 }
 
 /// Runs `writes` over `tables`: what to save, and what to tell the callers.
@@ -123,6 +139,7 @@ pub(crate) fn run<T: Tables>(
         touched: HashMap::new(),
         idempotent: HashMap::new(),
         access_keys: Vec::new(),
+        documents: BTreeMap::new(),
     };
     let results = writes
         .into_iter()
@@ -138,6 +155,7 @@ pub(crate) fn run<T: Tables>(
         Changes {
             operations,
             access_keys: workset.access_keys,
+            documents: workset.documents,
         },
         results,
     ))
@@ -164,6 +182,7 @@ impl<T: Tables> Workset<'_, T> {
                 self.access_keys.push(AccessKeyChange::Remove(id));
                 Ok(Written::AccessKey)
             }
+            Write::PutDocument(put) => self.put_document(put)?.map(Written::Document),
         })
     }
 
@@ -301,6 +320,38 @@ impl<T: Tables> Workset<'_, T> {
         Ok(leased)
     }
 
+    fn put_document(
+        &mut self,
+        put: PutDocument,
+    ) -> Result<Result<Option<u64>, Refused>, StoreError> {
+        let PutDocument {
+            name,
+            expected,
+            body,
+        } = put;
+        let bytes = body.as_ref().map_or(0, |body| body.len());
+        let named = 1..=limits::DOCUMENT_NAME_BYTES_MAX;
+        if !named.contains(&name.len()) || bytes > limits::DOCUMENT_BYTES_MAX {
+            return Ok(Err(Refused::DocumentTooLong));
+        }
+        let known = match self.documents.get(&name) {
+            Some(change) => Some(change.named()),
+            None => self.tables.document(&name)?,
+        };
+        let current = known.filter(|one| !one.removed).map(|one| one.version);
+        if current != expected {
+            return Ok(Err(Refused::DocumentChanged));
+        }
+        if current.is_none() && body.is_none() {
+            return Ok(Ok(None));
+        }
+        let version = known.map_or(0, |one| one.version) + 1;
+        let kept = body.is_some().then_some(version);
+        self.documents
+            .insert(name, DocumentChange { version, body });
+        Ok(Ok(kept))
+    }
+
     /// The operation with this key, loaded as far as `touch` asks.
     fn touch(
         &mut self,
@@ -423,5 +474,5 @@ impl Touched {
 
 /// How urgent a priority is: 0 for the highest.
 pub(crate) fn urgency(priority: u8) -> u8 {
-    longrun_model::limits::PRIORITY_MAX.saturating_sub(priority)
+    limits::PRIORITY_MAX.saturating_sub(priority)
 }

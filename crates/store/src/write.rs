@@ -1,6 +1,6 @@
 //! What can be written, and what comes of it.
 
-use crate::AccessKey;
+use crate::{AccessKey, PutDocument};
 use longrun_model::{
     Account, Command, KindName, Operation, OperationKey, Phase, RefusedResult, Rejected,
     Submission, WorkerName,
@@ -29,6 +29,8 @@ pub enum Write {
     PutAccessKey(AccessKey),
     /// Forget the access key with this id.
     RemoveAccessKey(Box<str>),
+    /// Keep or remove a document, if it is still what it was.
+    PutDocument(PutDocument),
 }
 
 /// Which operations a worker would take.
@@ -68,6 +70,8 @@ pub enum Written {
     Leased(Vec<Arc<Operation>>),
     /// The access key is kept, or forgotten.
     AccessKey,
+    /// The version that the document now has; `None` if there is none any more.
+    Document(Option<u64>),
 }
 
 /// An operation that was submitted.
@@ -88,6 +92,12 @@ pub enum Refused {
     /// The idempotency key was used before, for another payload.
     #[error("the idempotency key was used for another payload")]
     IdempotencyMismatch,
+    /// The document is not what the caller has seen.
+    #[error("the document has changed")]
+    DocumentChanged,
+    /// The name or the body of a document is longer than it may be, or the name is empty.
+    #[error("the document or its name is too long")]
+    DocumentTooLong,
     /// The model says no.
     #[error(transparent)]
     Rejected(#[from] Rejected),

@@ -211,6 +211,8 @@ impl Caller {
                     EngineError::NotFound
                     | EngineError::Gone
                     | EngineError::IdempotencyMismatch
+                    | EngineError::DocumentChanged
+                    | EngineError::DocumentTooLong
                     | EngineError::Rejected(_),
                 ) => (),
                 Err(

@@ -173,9 +173,12 @@ impl From<EngineError> for Problem {
             EngineError::Rejected(Rejected::StaleFence) => Self::StaleFence,
             EngineError::Rejected(Rejected::LeaseLost) => Self::LeaseLost,
             // Only the store leases single operations, and it asks for those that wait; actions on many skip these.
+            // Documents are the dialects' own.
             EngineError::Rejected(
                 Rejected::NotLeasable | Rejected::NotDelayed | Rejected::NoDeadline,
-            ) => Self::Internal,
+            )
+            | EngineError::DocumentChanged
+            | EngineError::DocumentTooLong => Self::Internal,
             EngineError::TooManyWatchers => {
                 Self::Throttled("too many callers wait for this operation")
             }

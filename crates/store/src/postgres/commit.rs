@@ -220,7 +220,7 @@ impl Writer {
             Ok(decided) => decided,
             Err(failure) => return Tried::Undone(failure),
         };
-        if changes.operations.is_empty() && changes.access_keys.is_empty() {
+        if changes.is_empty() {
             return match session.batch("end a transaction", "ROLLBACK").await {
                 Ok(()) => {
                     session.settle();

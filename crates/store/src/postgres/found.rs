@@ -1,5 +1,6 @@
 //! What was found and locked for a commit, and the workset's look at it.
 
+use crate::document::Named;
 use crate::layout::{self, CHUNK, check_tally, is_chunked, key_of, row_id, unreadable};
 use crate::postgres::failure::Failure;
 use crate::postgres::needs::{Needs, Resources as Needed};
@@ -22,6 +23,7 @@ use tokio_postgres::Row;
 pub(super) struct Found {
     operations: HashMap<OperationKey, Stored>,
     idempotent: HashMap<(Account, Box<str>), (OperationKey, [u8; 16])>,
+    documents: HashMap<Box<str>, Named>,
     lanes: BTreeMap<(KindName, u8), BTreeMap<Account, BTreeSet<OperationKey>>>,
     /// What is in the lanes.
     waiting: BTreeSet<OperationKey>,
@@ -40,6 +42,9 @@ const FIND_IDEMPOTENT: &str = "
     SELECT found.operation, found.account, found.key, found.digest
     FROM unnest($1::bytea[], $2::bytea[]) AS wanted (account, key)
     JOIN idempotency AS found ON found.account = wanted.account AND found.key = wanted.key";
+// Rows of documents are never deleted, so that holding one keeps others away from its name.
+const LOCK_DOCUMENTS: &str = "SELECT name, version, body IS NULL FROM document \
+    WHERE name = ANY($1) ORDER BY name FOR UPDATE";
 const LOCK: &str = "
     SELECT key, account, kind, phase, removed, head, resources, length(events)
     FROM operation WHERE key = ANY($1) ORDER BY key FOR UPDATE";
@@ -70,6 +75,13 @@ impl Found {
             let rows = session.pipeline(begin.take(), &[step], None).await?;
             for row in rows.iter().flatten() {
                 keys.insert(found.take_idempotent(row)?);
+            }
+        }
+        if !needs.documents.is_empty() {
+            let step = lock_documents(needs);
+            let rows = session.pipeline(begin.take(), &[step], None).await?;
+            for row in rows.iter().flatten() {
+                found.take_document(row)?;
             }
         }
         // Rows that are waited for come first, in the order of their keys: nobody who holds others' rows waits.
@@ -110,6 +122,11 @@ impl Found {
             .map_or(0, |stored| stored.events_bytes)
     }
 
+    /// Whether there is, or once was, a document with this name.
+    pub(super) fn has_document(&self, name: &str) -> bool {
+        self.documents.contains_key(name)
+    }
+
     fn take_idempotent(&mut self, row: &Row) -> Result<OperationKey, Failure> {
         let key = read_key(row)?;
         let account = Account::from(name(row, 1, "the account", key)?);
@@ -121,6 +138,16 @@ impl Found {
         self.idempotent
             .insert((account, name.into()), (key, digest));
         Ok(key)
+    }
+
+    fn take_document(&mut self, row: &Row) -> Result<(), Failure> {
+        let named = Named {
+            version: column::<i64>(row, 1)?.cast_unsigned(),
+            removed: column(row, 2)?,
+        };
+        let name = String::from_utf8_lossy(column(row, 0)?);
+        self.documents.insert(name.into(), named);
+        Ok(())
     }
 
     fn take_keys(&mut self, rows: &[Row]) -> Result<(), Failure> {
@@ -250,6 +277,16 @@ fn find_idempotent(needs: &Needs<'_>) -> Step {
     }
 }
 
+fn lock_documents(needs: &Needs<'_>) -> Step {
+    let names = needs.documents.iter().map(|name| name.as_bytes().to_vec());
+    let names: Vec<_> = names.collect();
+    Step {
+        doing: "look up documents",
+        sql: LOCK_DOCUMENTS,
+        values: vec![Box::new(names)],
+    }
+}
+
 fn lock(keys: &BTreeSet<OperationKey>) -> Step {
     let keys: Vec<i64> = keys.iter().copied().map(row_id).collect();
     Step {
@@ -370,6 +407,10 @@ impl Tables for View<'_> {
     ) -> Result<Vec<OperationKey>, StoreError> {
         let Self { book, round, .. } = self;
         turns::pick(&mut Waiting(&self.found.lanes), book, round, wish, taken)
+    }
+
+    fn document(&mut self, name: &str) -> Result<Option<Named>, StoreError> {
+        Ok(self.found.documents.get(name).copied())
     }
 
     fn next_key(&mut self) -> OperationKey {

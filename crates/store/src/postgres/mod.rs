@@ -26,7 +26,8 @@ use crate::feed::{Changes, Cursor};
 use crate::postgres::commit::Writer;
 use crate::postgres::connections::Connections;
 use crate::{
-    AccessKey, Committed, Due, Filter, HistoryEntry, Limits, Page, Store, StoreError, Write,
+    AccessKey, Committed, Document, Due, Filter, HistoryEntry, Limits, Page, Store, StoreError,
+    Write,
 };
 use futures_util::future::{BoxFuture, FutureExt};
 use longrun_model::{Operation, OperationKey, Timestamp};
@@ -116,6 +117,10 @@ impl Store for PostgresStore {
 
     fn access_keys(&self) -> BoxFuture<'_, Result<Vec<AccessKey>, StoreError>> {
         reads::access_keys(&self.connections).boxed()
+    }
+
+    fn document(&self, name: &str) -> BoxFuture<'_, Result<Option<Document>, StoreError>> {
+        reads::document(&self.connections, name.as_bytes().to_vec()).boxed()
     }
 
     fn id_secret(&self, proposal: [u8; 16]) -> BoxFuture<'_, Result<[u8; 16], StoreError>> {

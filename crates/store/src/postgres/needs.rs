@@ -11,6 +11,8 @@ pub(super) struct Needs<'w> {
     pub(super) idempotent: BTreeSet<(&'w str, &'w str)>,
     /// The operations that commands name, and which of their resources.
     pub(super) commands: BTreeMap<OperationKey, Resources<'w>>,
+    /// The names of documents.
+    pub(super) documents: BTreeSet<&'w str>,
     /// What workers wish for.
     pub(super) scopes: Vec<Scope<'w>>,
     /// How many keys will be given for certain.
@@ -60,6 +62,7 @@ impl<'w> Needs<'w> {
                 }
                 Write::Command { key, command, .. } => needs.note_command(*key, command),
                 Write::Lease(wish) if wish.max > 0 && !wish.kinds.is_empty() => wishes.push(wish),
+                Write::PutDocument(put) => _ = needs.documents.insert(&put.name),
                 Write::Lease(_) | Write::PutAccessKey(_) | Write::RemoveAccessKey(_) => (),
             }
         }

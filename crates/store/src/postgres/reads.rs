@@ -7,7 +7,7 @@ use crate::postgres::row::{read_key, read_operation, read_with_resources};
 use crate::postgres::session::{Session, Step, Value, column};
 use crate::query::Paging;
 use crate::record::{self, Unreadable, phase_code};
-use crate::{AccessKey, Due, Filter, HistoryEntry, Page, StoreError};
+use crate::{AccessKey, Document, Due, Filter, HistoryEntry, Page, StoreError};
 use longrun_model::{Operation, OperationKey, Resources, Timestamp};
 use std::ops::ControlFlow;
 use tokio_postgres::Row;
@@ -42,6 +42,7 @@ const LIST_LIVE: &str = "SELECT key, account, kind, phase, removed, CASE WHEN NO
     FROM operation WHERE key < $1 AND phase < 3 ORDER BY key DESC LIMIT $4";
 const DUE: &str = "SELECT operation, due FROM timer ORDER BY due, operation LIMIT $1";
 const ACCESS_KEYS: &str = "SELECT id, record FROM access_key ORDER BY id";
+const DOCUMENT: &str = "SELECT version, body FROM document WHERE name = $1 AND body IS NOT NULL";
 const PROPOSE_SECRET: &str = "INSERT INTO meta (name, value) VALUES ('id_secret', $1) \
     ON CONFLICT (name) DO NOTHING";
 const SECRET: &str = "SELECT value FROM meta WHERE name = 'id_secret'";
@@ -305,6 +306,29 @@ fn access_key(row: &Row) -> Result<AccessKey, Failure> {
     let id = String::from_utf8_lossy(column(row, 0)?);
     let access_key = record::read_access_key(&id, column(row, 1)?);
     Ok(access_key.map_err(|Unreadable| StoreError::UnreadableAccessKey(id.as_ref().into()))?)
+}
+
+/// The document with this name, if there is one.
+pub(super) async fn document(
+    connections: &Connections,
+    name: Vec<u8>,
+) -> Result<Option<Document>, StoreError> {
+    connections
+        .read(|| async {
+            let session = connections.session().await?;
+            let values: Vec<Value> = vec![Box::new(name.clone())];
+            let rows = session.query("read a document", DOCUMENT, values).await?;
+            session.settle();
+            rows.first().map(read_document).transpose()
+        })
+        .await
+}
+
+fn read_document(row: &Row) -> Result<Document, Failure> {
+    Ok(Document {
+        version: column::<i64>(row, 0)?.cast_unsigned(),
+        body: column::<&[u8]>(row, 1)?.into(),
+    })
 }
 
 /// The secret of the store, which is `proposal` if it has none yet.

@@ -1,5 +1,6 @@
 //! Saving what a commit has changed: one statement a table, with arrays for all rows, and only for tables that change.
 
+use crate::document::DocumentChange;
 use crate::layout::{self, CHUNK, EVENTS_BYTES_MAX, is_chunked, row_id};
 use crate::postgres::found::Found;
 use crate::postgres::session::{Step, Value};
@@ -16,6 +17,7 @@ pub(super) fn steps(found: &Found, changes: &Changes) -> Vec<Step> {
     }
     let mut steps = rows.steps();
     steps.extend(access_keys(&changes.access_keys));
+    steps.extend(documents(found, &changes.documents));
     steps
 }
 
@@ -125,6 +127,14 @@ const CLEAR_TIMERS: &str = "DELETE FROM timer WHERE operation = ANY($1::bigint[]
 const PUT_ACCESS_KEYS: &str = "
     INSERT INTO access_key (id, record) SELECT * FROM unnest($1::bytea[], $2::bytea[])
     ON CONFLICT (id) DO UPDATE SET record = excluded.record";
+// Two servers that make the same document meet here, and the second looks again.
+const MAKE_DOCUMENTS: &str = "
+    INSERT INTO document (name, version, body)
+    SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[])";
+const CHANGE_DOCUMENTS: &str = "
+    UPDATE document SET version = new.version, body = new.body
+    FROM unnest($1::bytea[], $2::bigint[], $3::bytea[]) AS new (name, version, body)
+    WHERE document.name = new.name";
 const REMOVE_ACCESS_KEYS: &str = "DELETE FROM access_key WHERE id = ANY($1::bytea[])";
 
 impl Rows {
@@ -440,6 +450,29 @@ fn access_keys(changes: &[AccessKeyChange]) -> Vec<Step> {
         });
     }
     steps
+}
+
+fn documents(found: &Found, changes: &BTreeMap<Box<str>, DocumentChange>) -> Vec<Step> {
+    let changes = changes.iter().map(|(name, change)| (&**name, change));
+    let (known, new): (Vec<_>, Vec<_>) = changes.partition(|(name, _)| found.has_document(name));
+    [(CHANGE_DOCUMENTS, known), (MAKE_DOCUMENTS, new)]
+        .into_iter()
+        .filter(|(_, changes)| !changes.is_empty())
+        .map(|(sql, changes)| save_documents(sql, &changes))
+        .collect()
+}
+
+fn save_documents(sql: &'static str, changes: &[(&str, &DocumentChange)]) -> Step {
+    let names: Vec<_> = changes.iter().map(|(name, _)| bytes(name)).collect();
+    let versions = changes.iter().map(|(_, one)| one.version.cast_signed());
+    let versions: Vec<_> = versions.collect();
+    let bodies = changes.iter().map(|(_, one)| one.body.as_deref());
+    let bodies: Vec<_> = bodies.map(|body| body.map(<[u8]>::to_vec)).collect();
+    Step {
+        doing: "save documents",
+        sql,
+        values: vec![Box::new(names), Box::new(versions), Box::new(bodies)],
+    }
 }
 
 fn head(operation: &Operation) -> Vec<u8> {

@@ -11,7 +11,7 @@ use crate::postgres::session::{Session, column};
 use tokio_postgres::error::SqlState;
 
 /// What each schema adds to the one before it. The number of the schema is the number of steps that were taken.
-const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2];
+const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2, SCHEMA_3];
 
 /// Holds the number of the schema in its one row.
 const VERSION_TABLE: &str = "
@@ -98,6 +98,20 @@ const SCHEMA_1: &str = "
 /// Finds what has not ended, however much has.
 const SCHEMA_2: &str = "
     CREATE INDEX operation_live ON operation (key) WHERE phase < 3;
+";
+
+/// As the third schema of SQLite. The row of lines is what a commit holds that changes who stands in which: servers do
+/// that one after the other.
+const SCHEMA_3: &str = "
+    CREATE TABLE document (name BYTEA PRIMARY KEY, version BIGINT NOT NULL, body BYTEA);
+    CREATE TABLE place (
+        resource BYTEA NOT NULL,
+        ticket BIGINT NOT NULL,
+        operation BIGINT NOT NULL,
+        PRIMARY KEY (resource, ticket)
+    );
+    CREATE INDEX place_of_operation ON place (operation);
+    INSERT INTO meta (name, value) VALUES ('lines', '');
 ";
 
 /// How often the table for the schema's number is made: two servers that start at once may cross.

@@ -19,7 +19,8 @@ use crate::sqlite::claim::Claim;
 use crate::sqlite::reader::{Reader, Readers};
 use crate::sqlite::writer::Writer;
 use crate::{
-    AccessKey, Committed, Due, Filter, HistoryEntry, Limits, Page, Store, StoreError, Write,
+    AccessKey, Committed, Document, Due, Filter, HistoryEntry, Limits, Page, Store, StoreError,
+    Write,
 };
 use futures_util::future::{BoxFuture, FutureExt};
 use longrun_model::{Operation, OperationKey, Timestamp};
@@ -122,6 +123,11 @@ impl Store for SqliteStore {
 
     fn access_keys(&self) -> BoxFuture<'_, Result<Vec<AccessKey>, StoreError>> {
         self.read(Reader::access_keys).boxed()
+    }
+
+    fn document(&self, name: &str) -> BoxFuture<'_, Result<Option<Document>, StoreError>> {
+        let name: Box<str> = name.into();
+        self.read(move |reader| reader.document(&name)).boxed()
     }
 
     fn id_secret(&self, proposal: [u8; 16]) -> BoxFuture<'_, Result<[u8; 16], StoreError>> {

@@ -8,10 +8,10 @@ use crate::sqlite::row::{
     Dictionary, SELECT_OPERATION, blob, column, read_operation, read_own_resources,
 };
 use crate::sqlite::{chunk, schema};
-use crate::{AccessKey, Due, Filter, HistoryEntry, Page, StoreError};
+use crate::{AccessKey, Document, Due, Filter, HistoryEntry, Page, StoreError};
 use longrun_model::{Operation, OperationKey, Resources, Timestamp};
 use parking_lot::Mutex;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::path::{Path, PathBuf};
 use tokio::sync::Semaphore;
 
@@ -237,6 +237,23 @@ impl Reader {
             access_keys.push(access_key);
         }
         Ok(access_keys)
+    }
+
+    /// The document with this name, if there is one.
+    pub(super) fn document(&mut self, name: &str) -> Result<Option<Document>, StoreError> {
+        let sql = "SELECT version, body FROM document WHERE name = ?1 AND body IS NOT NULL";
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| {
+                let found = statement.query_row([name], |row| {
+                    Ok(Document {
+                        version: row.get::<_, i64>(0)?.cast_unsigned(),
+                        body: row.get_ref(1)?.as_blob()?.into(),
+                    })
+                });
+                found.optional()
+            })
+            .doing("read a document")
     }
 
     /// An operation without its resources, and that part of its history that stands in its row.

@@ -1,6 +1,7 @@
 //! Saving what a commit has changed: one row an operation, and only those rows of indexes that differ.
 
 use crate::StoreError;
+use crate::document::DocumentChange;
 use crate::doing::Doing;
 use crate::layout::{EVENTS_BYTES_MAX, is_chunked, row_id};
 use crate::record::{self, phase_code};
@@ -22,6 +23,9 @@ pub(super) fn save(tables: &mut SqliteTables<'_>, changes: &Changes) -> Result<(
     save_turns(tables)?;
     for change in &changes.access_keys {
         save_access_key(tables.connection, change)?;
+    }
+    for (name, change) in &changes.documents {
+        save_document(tables.connection, name, change)?;
     }
     Ok(())
 }
@@ -308,5 +312,21 @@ fn save_access_key(connection: &Connection, change: &AccessKeyChange) -> Result<
         }
     }
     .doing("save an access key")?;
+    Ok(())
+}
+
+fn save_document(
+    connection: &Connection,
+    name: &str,
+    change: &DocumentChange,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO document (name, version, body) VALUES (?1, ?2, ?3) \
+               ON CONFLICT (name) DO UPDATE SET version = excluded.version, body = excluded.body";
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| {
+            statement.execute(params![name, change.version.cast_signed(), change.body])
+        })
+        .doing("save a document")?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 const APPLICATION_ID: i64 = 0x4c4e_4752;
 
 /// What each schema adds to the one before it. The number of the schema is the number of steps that were taken.
-const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2];
+const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2, SCHEMA_3];
 
 /// An operation is one row with its history so far and its resources, as long as they are few; a large one has its
 /// resources in `chunk`, found by id through `member`, and what does not fit of the history in `history`. `queue` holds
@@ -89,6 +89,20 @@ const SCHEMA_2: &str = "
         taken INTEGER NOT NULL,
         number INTEGER NOT NULL
     ) STRICT;
+";
+
+/// `document` holds what the edges keep beside the operations. One that was removed leaves its name and its version, so
+/// that nobody takes one that was made anew for what was there before. `place` holds the places of operations in the
+/// lines for their resources, for kinds of which only one may work on a resource at a time.
+const SCHEMA_3: &str = "
+    CREATE TABLE document (name TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB) STRICT;
+    CREATE TABLE place (
+        resource BLOB NOT NULL,
+        ticket INTEGER NOT NULL,
+        operation INTEGER NOT NULL,
+        PRIMARY KEY (resource, ticket)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX place_of_operation ON place (operation);
 ";
 
 /// How many pages the log may hold before they are moved into the file. Pages that change often, as those at the end of

@@ -1,5 +1,6 @@
 //! What a running commit finds in the tables.
 
+use crate::document::Named;
 use crate::doing::Doing;
 use crate::layout::{check_tally, is_chunked, key_of, row_id};
 use crate::sqlite::chunk;
@@ -153,6 +154,22 @@ impl Tables for SqliteTables<'_> {
             ahead,
         };
         turns::pick(&mut lanes, book, round, wish, taken)
+    }
+
+    fn document(&mut self, name: &str) -> Result<Option<Named>, StoreError> {
+        let sql = "SELECT version, body IS NULL FROM document WHERE name = ?1";
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| {
+                let found = statement.query_row([name], |row| {
+                    Ok(Named {
+                        version: row.get::<_, i64>(0)?.cast_unsigned(),
+                        removed: row.get(1)?,
+                    })
+                });
+                found.optional()
+            })
+            .doing("look up a document")
     }
 
     fn next_key(&mut self) -> OperationKey {

@@ -167,6 +167,10 @@ impl Bed {
         self.runtime.block_on(self.store().access_keys()).unwrap()
     }
 
+    pub(crate) fn document(&self, name: &str) -> Option<longrun_store::Document> {
+        self.runtime.block_on(self.store().document(name)).unwrap()
+    }
+
     pub(crate) fn id_secret(&self, proposal: [u8; 16]) -> [u8; 16] {
         self.runtime
             .block_on(self.store().id_secret(proposal))

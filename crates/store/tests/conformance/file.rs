@@ -2,7 +2,7 @@
 
 use crate::bed::{START, key, operation};
 use longrun_model::{Phase, Timestamp};
-use longrun_store::{SqliteStore, Store, StoreError, Write};
+use longrun_store::{PutDocument, SqliteStore, Store, StoreError, Write};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -190,4 +190,35 @@ fn a_file_of_the_first_schema_is_brought_up_to_date() {
         .into_iter()
         .map(|one| crate::bed::keys(&crate::bed::leased(one.unwrap())));
     assert_eq!(leased.collect::<Vec<_>>(), [vec![2], vec![4], vec![]]);
+}
+
+/// What the third schema adds can be taken away again, which leaves what a program of the second had written.
+#[test]
+fn a_file_of_the_second_schema_is_brought_up_to_date() {
+    let (_folder, path) = folder();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let open = || SqliteStore::open(&path).unwrap();
+    let now = Timestamp::from_millis(START);
+    let commit = |store: &SqliteStore, writes| runtime.block_on(store.commit(writes, now)).unwrap();
+    let counts = [0, 4, 65].map(|count| Write::Submit(operation(count)));
+    commit(&open(), counts.into());
+    alter(
+        &path,
+        "DROP TABLE document; DROP TABLE place; PRAGMA user_version = 2",
+    );
+    let store = open();
+    for (number, count) in [(1, 0), (2, 4), (3, 65)] {
+        let found = runtime.block_on(store.get(key(number))).unwrap().unwrap();
+        assert_eq!(found.resources.iter().count(), count);
+    }
+    let put = PutDocument {
+        name: "d".into(),
+        expected: None,
+        body: Some(Box::from(*b"one")),
+    };
+    commit(&store, vec![Write::PutDocument(put)]);
+    let found = runtime.block_on(store.document("d")).unwrap();
+    assert_eq!(found.map(|one| one.version), Some(1));
 }

@@ -4,6 +4,7 @@
 
 mod bed;
 mod damage;
+mod document;
 mod end;
 mod file;
 mod found;
@@ -147,5 +148,12 @@ suite! {
         access_keys_are_kept_replaced_and_forgotten
         the_first_secret_stays
         a_commit_of_nothing_does_nothing
+    }
+    document {
+        a_document_is_kept_as_it_was_given
+        a_document_that_has_changed_is_not_overwritten
+        a_removed_document_leaves_its_version
+        documents_have_limits
+        documents_and_operations_change_together
     }
 }

@@ -7,7 +7,7 @@ use longrun_model::{
     Timestamp,
 };
 use longrun_store::{
-    AccessKey, Filter, LeaseWish, Limits, Refused, Share, Submitted, Write, Written,
+    AccessKey, Filter, LeaseWish, Limits, PutDocument, Refused, Share, Submitted, Write, Written,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -168,6 +168,16 @@ fn access_key() -> impl Strategy<Value = AccessKey> {
     )
 }
 
+fn put_document() -> impl Strategy<Value = PutDocument> {
+    let body = prop::option::weighted(0.7, vec(any::<u8>(), 0..9));
+    let expected = prop::option::weighted(0.6, 1..4_u64);
+    (0..2_u8, expected, body).prop_map(|(name, expected, body)| PutDocument {
+        name: format!("d{name}").into(),
+        expected,
+        body: body.map(Into::into),
+    })
+}
+
 fn action() -> impl Strategy<Value = Action> {
     let plain = prop::sample::select(
         &[
@@ -219,6 +229,7 @@ fn action() -> impl Strategy<Value = Action> {
         8 => fenced,
         4 => wish().prop_map(|wish| Action::Write(Write::Lease(wish))),
         1 => access_key().prop_map(|one| Action::Write(Write::PutAccessKey(one))),
+        1 => put_document().prop_map(|put| Action::Write(Write::PutDocument(put))),
         1 => (0..3_u8).prop_map(|id| Action::Write(Write::RemoveAccessKey(format!("key-{id}").into()))),
     ]
 }
@@ -361,6 +372,9 @@ fn check_result(found: &Result<Written, Refused>, expected: &Result<Written, Ref
             assert_eq!(found, expected);
         }
         (Ok(Written::AccessKey), Ok(Written::AccessKey)) => (),
+        (Ok(Written::Document(found)), Ok(Written::Document(expected))) => {
+            assert_eq!(found, expected);
+        }
         (found, expected) => panic!("{found:?} is not {expected:?}"),
     }
 }
@@ -410,6 +424,9 @@ fn check_state(found: &Bed, expected: &Bed) {
         assert_eq!(found.due(limit), expected.due(limit));
     }
     assert_eq!(found.access_keys(), expected.access_keys());
+    for name in ["d0", "d1"] {
+        assert_eq!(found.document(name), expected.document(name));
+    }
 }
 
 fn filters() -> Vec<Filter> {

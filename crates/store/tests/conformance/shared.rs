@@ -4,7 +4,9 @@ use crate::bed::{START, finish, key, lease_command, operation, submitted, under,
 use crate::schema::{Schema, runtime};
 use futures_util::future::{join, join_all};
 use longrun_model::{Command, FinishStatus, Operation, OperationKey, Phase, Timestamp};
-use longrun_store::{Changes, Cursor, Filter, PostgresStore, Store, StoreError, Write, Written};
+use longrun_store::{
+    Changes, Cursor, Filter, PostgresStore, PutDocument, Refused, Store, StoreError, Write, Written,
+};
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -116,6 +118,43 @@ fn an_idempotency_key_holds_across_servers() {
             }
         }
     });
+}
+
+/// Servers that change the same document at the same time, or make it, do it one after the other: none is overwritten
+/// unseen.
+#[test]
+fn a_document_is_changed_by_one_server_at_a_time() {
+    for isolation in ["read-committed", "serializable"] {
+        with_schema(async |schema| {
+            let parameters = format!("isolation={isolation}");
+            let stores = join_all((0..3).map(|_| open(schema, &parameters))).await;
+            let stores: Vec<_> = stores.into_iter().map(Result::unwrap).collect();
+            let changes = join_all(stores.iter().map(async |store| {
+                let mut done = 0_u64;
+                while done < 20 {
+                    let seen = store.document("d").await.unwrap();
+                    let count = seen.as_ref().map_or(0, |seen| number(&seen.body));
+                    let put = PutDocument {
+                        name: "d".into(),
+                        expected: seen.map(|seen| seen.version),
+                        body: Some((count + 1).to_string().into_bytes().into()),
+                    };
+                    let committed = store.commit(vec![Write::PutDocument(put)], NOW).await;
+                    match committed.unwrap().remove(0) {
+                        Ok(_) => done += 1,
+                        Err(refused) => assert_eq!(refused, Refused::DocumentChanged),
+                    }
+                }
+            }));
+            changes.await;
+            let last = stores[0].document("d").await.unwrap().unwrap();
+            assert_eq!((last.version, number(&last.body)), (60, 60), "{isolation}");
+        });
+    }
+}
+
+fn number(body: &[u8]) -> u64 {
+    std::str::from_utf8(body).unwrap().parse().unwrap()
 }
 
 /// Servers that change the same operations in opposite orders neither stop each other nor lose a change.
@@ -452,6 +491,13 @@ fn a_database_of_the_first_schema_is_brought_up_to_date() {
         assert_eq!(submit(one, 1).await, [key(7)], "no key is given twice");
         assert_eq!(one.access_keys().await.unwrap().len(), 1);
         assert_eq!(one.id_secret([0; 16]).await.unwrap(), [9; 16]);
+        let put = PutDocument {
+            name: "d".into(),
+            expected: None,
+            body: Some(Box::from(*b"one")),
+        };
+        let written = commit(one, vec![Write::PutDocument(put)]).await;
+        assert!(matches!(written[0], Written::Document(Some(1))));
     });
 }
 
