@@ -7,8 +7,8 @@ use longrun_engine::Engine;
 use longrun_model::{Operation, OperationKey, Submission, Timestamp};
 use longrun_server::SystemClock;
 use longrun_store::{
-    AccessKey, Changes, Committed, Cursor, Due, Filter, HistoryEntry, Limits, Page, SqliteStore,
-    Store, StoreError, Write,
+    AccessKey, Changes, Committed, Cursor, Document, Due, Filter, HistoryEntry, Limits, Page,
+    SqliteStore, Store, StoreError, Write,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -126,6 +126,10 @@ impl Store for SlowStore {
 
     fn access_keys(&self) -> BoxFuture<'_, Result<Vec<AccessKey>, StoreError>> {
         self.inner.access_keys()
+    }
+
+    fn document(&self, name: &str) -> BoxFuture<'_, Result<Option<Document>, StoreError>> {
+        self.inner.document(name)
     }
 
     fn rest(&self) -> BoxFuture<'_, Result<(), StoreError>> {
