@@ -8,6 +8,7 @@ use crate::waiting::eventually;
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
@@ -26,14 +27,15 @@ const SUBMITTERS: usize = 8;
 const ACKNOWLEDGED: usize = 200;
 
 /// A database for one test. It stays until the server is thrown away: connections of a killed server may linger.
-struct Database {
-    url: String,
+pub(crate) struct Database {
+    /// Where it is reached.
+    pub(crate) url: String,
     folder: TempDir,
 }
 
 impl Database {
     /// A new database. None, and a word about it, if the tests were given no server.
-    async fn new() -> Option<Self> {
+    pub(crate) async fn new() -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let Ok(server) = std::env::var("LONGRUN_TEST_POSTGRES") else {
             eprintln!("skipped: LONGRUN_TEST_POSTGRES names no server");
@@ -50,16 +52,23 @@ impl Database {
             .await
             .expect("its user may make databases");
         let (host, _) = server.rsplit_once('/').expect("it names a database");
+        Some(Self::at(format!("{host}/{name}")))
+    }
+
+    /// The one at `url`, and a master key for its servers.
+    fn at(url: String) -> Self {
         let folder = tempfile::tempdir().expect("there is room for a folder");
         std::fs::write(folder.path().join("master.key"), MASTER_KEY).expect("it can be written to");
-        Some(Self {
-            url: format!("{host}/{name}"),
-            folder,
-        })
+        Self { url, folder }
+    }
+
+    /// The file with the master key that its servers share.
+    pub(crate) fn master_key(&self) -> PathBuf {
+        self.folder.path().join("master.key")
     }
 
     fn serve(&self) -> Program {
-        let key_file = self.folder.path().join("master.key").display().to_string();
+        let key_file = self.master_key().display().to_string();
         Program::start_with(&self.url, &["--master-key-file", &key_file], "info")
     }
 }

@@ -2,7 +2,7 @@
 
 use super::stage::{ELSEWHERE, Place, Side, Stage};
 use super::words::{self, Client};
-use super::{ask, stage};
+use super::{ask, stage, stage_on_postgres};
 use crate::program::PROJECT;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -176,9 +176,19 @@ fn submission(more: &Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_sdk_is_refused_as_its_own_cloud_would_refuse_it() {
-    let Some(stage) = stage() else {
-        return;
-    };
+    if let Some(stage) = stage() {
+        check_refusals(stage).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_sdk_is_refused_on_postgres_too() {
+    if let Some(stage) = stage_on_postgres().await {
+        check_refusals(stage).await;
+    }
+}
+
+async fn check_refusals(stage: Stage) {
     let mut check = Check {
         stage,
         failures: Vec::new(),

@@ -5,10 +5,11 @@ use super::certificates::Certificates;
 use super::driver::Sdk;
 use super::words::Client;
 use crate::api::Api;
-use crate::program::{PROJECT, Program, command};
+use crate::postgres::Database;
+use crate::program::{PROJECT, Program, command, store_in};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// A project that is not the tests' own.
@@ -17,11 +18,40 @@ pub(super) const ELSEWHERE: &str = "fedcba9876543210fedcba9876543210";
 /// Kinds whose mixed ends count as a success.
 const SETTINGS: &str = "[kind.tolerant]\nmixed_end = \"succeeded\"\n";
 
+/// Where the two servers keep what they know.
+pub(super) enum Stores {
+    /// In files, each in a folder of its own.
+    Files([TempDir; 2]),
+    /// In databases.
+    Databases([Database; 2]),
+}
+
+impl Stores {
+    /// New files.
+    pub(super) fn files() -> Self {
+        Self::Files([(); 2].map(|()| tempfile::tempdir().expect("there is room for a folder")))
+    }
+
+    fn opened(&self) -> [Opened; 2] {
+        match self {
+            Self::Files(folders) => folders.each_ref().map(|folder| Opened {
+                url: store_in(folder.path()),
+                master_key: None,
+            }),
+            Self::Databases(databases) => databases.each_ref().map(|database| Opened {
+                url: database.url.clone(),
+                master_key: Some(database.master_key()),
+            }),
+        }
+    }
+}
+
 /// Everything that is on.
 pub(super) struct Stage {
     pub(super) sdk: Sdk,
     pub(super) plain: Side,
     pub(super) secure: Side,
+    _stores: Stores,
     _folder: TempDir,
 }
 
@@ -68,8 +98,8 @@ impl Place {
 }
 
 impl Stage {
-    /// Starts the servers and the SDKs.
-    pub(super) fn set_up(python: &OsStr) -> Self {
+    /// Starts the servers on these stores, and the SDKs.
+    pub(super) fn set_up(python: &OsStr, stores: Stores) -> Self {
         let folder = tempfile::tempdir().expect("there is room for a folder");
         let certificates = Certificates::make(folder.path());
         let settings = folder.path().join("longrun.toml");
@@ -77,10 +107,11 @@ impl Stage {
         let [settings, certificate, key] =
             [&settings, &certificates.certificate, &certificates.key].map(|path| text(path));
         let tls = ["--tls-cert", certificate, "--tls-key", key];
-        let plain = Side::set_up(folder.path(), "plain.db", &["--config", settings], Api::new);
+        let [plain_store, secure_store] = stores.opened();
+        let plain = Side::set_up(&plain_store, &["--config", settings], Api::new);
         let arguments = [&["--config", settings], &tls[..]].concat();
         let over_tls = |program: &Program| Api::over_tls(program, &certificates.authority_pem);
-        let secure = Side::set_up(folder.path(), "secure.db", &arguments, over_tls);
+        let secure = Side::set_up(&secure_store, &arguments, over_tls);
         let sdk = Sdk::start(
             python,
             plain.program.address,
@@ -91,6 +122,7 @@ impl Stage {
             sdk,
             plain,
             secure,
+            _stores: stores,
             _folder: folder,
         }
     }
@@ -110,22 +142,32 @@ impl Stage {
     }
 }
 
+/// A store, and the file with its master key where it has none beside it.
+struct Opened {
+    url: String,
+    master_key: Option<PathBuf>,
+}
+
+impl Opened {
+    /// Starts a server on it.
+    fn serve(&self, arguments: &[&str]) -> Program {
+        let key = self.master_key.as_deref().map(text);
+        let key = key.map(|key| ["--master-key-file", key]);
+        let arguments = [arguments, key.as_ref().map_or(&[], |key| &key[..])].concat();
+        Program::start_with(&self.url, &arguments, "info")
+    }
+}
+
 impl Side {
     /// Starts a server whose store knows the tests' key and some others.
-    fn set_up(
-        folder: &Path,
-        file: &str,
-        arguments: &[&str],
-        api_of: impl Fn(&Program) -> Api,
-    ) -> Self {
-        let store = format!("sqlite:{}", folder.join(file).display());
+    fn set_up(store: &Opened, arguments: &[&str], api_of: impl Fn(&Program) -> Api) -> Self {
         // The first start makes the tests' key, as there is none yet.
-        let ended = Program::start_with(&store, arguments, "info").terminate();
+        let ended = store.serve(arguments).terminate();
         assert!(ended.success(), "{ended}");
-        let stranger = add_key(&store, "stranger", &[PROJECT]);
-        let elsewhere = add_key(&store, "dev", &[ELSEWHERE]);
-        let everywhere = add_key(&store, "dev", &[PROJECT, ELSEWHERE]);
-        let program = Program::start_with(&store, arguments, "info");
+        let stranger = add_key(store, "stranger", &[PROJECT]);
+        let elsewhere = add_key(store, "dev", &[ELSEWHERE]);
+        let everywhere = add_key(store, "dev", &[PROJECT, ELSEWHERE]);
+        let program = store.serve(arguments);
         let api = api_of(&program);
         Self {
             stranger: api.with_token(stranger["token"].as_str().expect("it is a text")),
@@ -139,17 +181,20 @@ impl Side {
 
 /// Makes a key in a store that no server has open, and hands back what a poll says to use it. Over the API nobody could:
 /// there a key makes keys of its own account and projects only.
-fn add_key(store: &str, account: &str, projects: &[&str]) -> Value {
+fn add_key(store: &Opened, account: &str, projects: &[&str]) -> Value {
     let mut add = command();
     add.args([
         "keys",
         "add",
         "--json",
         "--store",
-        store,
+        &store.url,
         "--account",
         account,
     ]);
+    if let Some(path) = &store.master_key {
+        add.env("LONGRUN_MASTER_KEY_FILE", path);
+    }
     for project in projects {
         add.args(["--project", project]);
     }

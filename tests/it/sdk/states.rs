@@ -2,7 +2,7 @@
 
 use super::stage::{Place, Side, Stage};
 use super::words::{self, Client};
-use super::{ask, stage};
+use super::{ask, stage, stage_on_postgres};
 use crate::api::Api;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -131,9 +131,19 @@ impl State {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_sdk_sees_each_state_in_its_own_words() {
-    let Some(mut stage) = stage() else {
-        return;
-    };
+    if let Some(stage) = stage() {
+        check_states(stage).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_sdk_sees_the_same_on_postgres() {
+    if let Some(stage) = stage_on_postgres().await {
+        check_states(stage).await;
+    }
+}
+
+async fn check_states(mut stage: Stage) {
     let mut failures = Vec::new();
     let mut places = Vec::new();
     for state in &STATES {
