@@ -1,6 +1,6 @@
 //! Operations from their submission to their end: submitters, workers, and what they get through.
 
-use crate::load::{connect, histogram, runtime};
+use crate::load::{connect, histogram, runtime, spread};
 use crate::setup::{self, RESOURCES};
 use crate::wire::Wire;
 use hdrhistogram::Histogram;
@@ -19,6 +19,8 @@ const SUBMITTERS: usize = 2;
 const WORKERS: usize = 4;
 /// Connections that submit when nothing else goes on.
 const BATCH_SUBMITTERS: usize = 8;
+/// Connections that submit one operation a call, while workers carry them out.
+const SINGLE_SUBMITTERS: usize = 64;
 /// Operations that may wait for a worker before submitters pause.
 const AHEAD_MAX: usize = 20_000;
 
@@ -49,19 +51,43 @@ struct Counts {
     stop: AtomicBool,
 }
 
+/// How operations are submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Submitting {
+    /// Many in each call.
+    Batches,
+    /// One in each call.
+    Singles,
+}
+
 /// Operations per second from submission to end, in batches.
+pub(crate) fn end_to_end(address: SocketAddr, seconds: f64) -> anyhow::Result<f64> {
+    end_to_end_on(&[address], Submitting::Batches, seconds)
+}
+
+/// The same on several servers that share a store. Workers lease and report in batches, however they are submitted.
 #[expect(
     clippy::disallowed_methods,
     reason = "a benchmark is about the time that passes"
 )]
-pub(crate) fn end_to_end(address: SocketAddr, seconds: f64) -> anyhow::Result<f64> {
+pub(crate) fn end_to_end_on(
+    addresses: &[SocketAddr],
+    submitting: Submitting,
+    seconds: f64,
+) -> anyhow::Result<f64> {
+    let submitters = match submitting {
+        Submitting::Batches => SUBMITTERS.max(addresses.len()),
+        Submitting::Singles => SINGLE_SUBMITTERS,
+    };
+    let address = addresses[0];
     runtime()?.block_on(async {
         let counts = Arc::new(Counts::default());
         let mut running = Vec::new();
-        for wire in connect(address, SUBMITTERS).await? {
-            running.push(tokio::spawn(submit(wire, address, Arc::clone(&counts))));
+        for wire in spread(addresses, submitters).await? {
+            let counts = Arc::clone(&counts);
+            running.push(tokio::spawn(submit(wire, address, submitting, counts)));
         }
-        for wire in connect(address, WORKERS).await? {
+        for wire in spread(addresses, WORKERS.max(addresses.len())).await? {
             running.push(tokio::spawn(work(wire, address, Arc::clone(&counts))));
         }
         let began = Instant::now();
@@ -132,16 +158,28 @@ pub(crate) fn carried_out(address: SocketAddr, count: usize) -> anyhow::Result<f
     })
 }
 
-async fn submit(mut wire: Wire, address: SocketAddr, counts: Arc<Counts>) -> anyhow::Result<()> {
-    let batch = json!({ "operations": vec![setup::submission("flow"); BATCH] });
-    let request = setup::native(address, "POST", "/api/v1/operations:batch", &batch);
+async fn submit(
+    mut wire: Wire,
+    address: SocketAddr,
+    submitting: Submitting,
+    counts: Arc<Counts>,
+) -> anyhow::Result<()> {
+    let one = setup::submission("flow");
+    let (path, body, count) = match submitting {
+        Submitting::Batches => {
+            let batch = json!({ "operations": vec![one; BATCH] });
+            ("/api/v1/operations:batch", batch, BATCH)
+        }
+        Submitting::Singles => ("/api/v1/operations", one, 1),
+    };
+    let request = setup::native(address, "POST", path, &body);
     while !counts.stop.load(Relaxed) {
         if counts.submitted.load(Relaxed) > counts.ended.load(Relaxed) + AHEAD_MAX {
             tokio::time::sleep(Duration::from_millis(1)).await;
             continue;
         }
         wire.ask(&request).await?;
-        counts.submitted.fetch_add(BATCH, Relaxed);
+        counts.submitted.fetch_add(count, Relaxed);
     }
     Ok(())
 }

@@ -42,19 +42,29 @@ pub(crate) fn runtime() -> anyhow::Result<Runtime> {
 }
 
 /// Answers per second, when `connections` send for `seconds` as fast as they are answered.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a benchmark is about the time that passes"
-)]
 pub(crate) fn closed(
     address: SocketAddr,
     requests: &Requests,
     connections: usize,
     seconds: f64,
 ) -> anyhow::Result<f64> {
+    closed_on(&[address], requests, connections, seconds)
+}
+
+/// The same, with the connections spread over several servers.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark is about the time that passes"
+)]
+pub(crate) fn closed_on(
+    addresses: &[SocketAddr],
+    requests: &Requests,
+    connections: usize,
+    seconds: f64,
+) -> anyhow::Result<f64> {
     runtime()?.block_on(async {
         let stop = Arc::new(AtomicBool::new(false));
-        let wires = connect(address, connections).await?;
+        let wires = spread(addresses, connections).await?;
         let began = Instant::now();
         let sending: Vec<_> = wires
             .into_iter()
@@ -171,9 +181,17 @@ pub(crate) fn histogram() -> Histogram<u64> {
 
 /// These many connections.
 pub(crate) async fn connect(address: SocketAddr, connections: usize) -> anyhow::Result<Vec<Wire>> {
+    spread(&[address], connections).await
+}
+
+/// The same, spread over several servers.
+pub(crate) async fn spread(
+    addresses: &[SocketAddr],
+    connections: usize,
+) -> anyhow::Result<Vec<Wire>> {
     let mut wires = Vec::with_capacity(connections);
-    for _ in 0..connections {
-        wires.push(Wire::connect(address).await?);
+    for address in addresses.iter().cycle().take(connections) {
+        wires.push(Wire::connect(*address).await?);
     }
     Ok(wires)
 }

@@ -5,6 +5,7 @@
 mod bare;
 mod batches;
 mod chart;
+mod cpu;
 mod flow;
 mod footprint;
 mod growth;
@@ -18,6 +19,7 @@ mod profile;
 mod report;
 mod scenarios;
 mod setup;
+mod shared;
 mod slow_disk;
 mod wire;
 
@@ -84,6 +86,15 @@ struct Run {
     /// Take a profile of the server under this scenario's load, and measure nothing else.
     #[arg(long)]
     profile: Option<String>,
+    /// A PostgreSQL server to measure on too, whose user may make databases.
+    #[arg(long, requires = "postgres_process")]
+    postgres: Option<String>,
+    /// Its first process, on this machine.
+    #[arg(long)]
+    postgres_process: Option<u32>,
+    /// How many operations the database is grown to.
+    #[arg(long, default_value_t = 200_000)]
+    growth: u32,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -95,6 +106,8 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn measure(run: Run) -> anyhow::Result<()> {
+    let postgres = run.postgres.zip(run.postgres_process);
+    let postgres = postgres.map(|(url, process)| shared::Postgres { url, process });
     let plan = Plan {
         program: run.program,
         seconds: run.seconds,
@@ -114,6 +127,10 @@ fn measure(run: Run) -> anyhow::Result<()> {
     slow_disk::run(&plan)?;
     large::run(&plan)?;
     growth::run(&plan)?;
+    if let Some(postgres) = postgres {
+        shared::run(&plan, &postgres)?;
+        shared::growth(&plan, &postgres, run.growth)?;
+    }
     chart::throughput(&plan.report)
 }
 

@@ -73,6 +73,8 @@ impl Plan {
             ("LONGRUN_DEV_KEY", key.as_str()),
             ("LONGRUN_DEV_TOKEN", setup::TOKEN),
             ("LONGRUN_LOG", "warn"),
+            // Servers that share a database make none themselves.
+            ("LONGRUN_MASTER_KEY", setup::MASTER_KEY),
         ];
         Served::start(&self.program, arguments, &environment)
     }

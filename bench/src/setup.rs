@@ -12,6 +12,8 @@ use std::net::{SocketAddr, TcpStream};
 pub(crate) const KEY_ID: &str = "AKIDLONGRUNBENCH0001";
 pub(crate) const KEY_SECRET: &str = "SecretOfTheBenchmarks0000000000000001";
 pub(crate) const TOKEN: &str = "TokenOfTheBenchmarks00000000000000001";
+pub(crate) const MASTER_KEY: &str =
+    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 pub(crate) const PROJECT: &str = "0123456789abcdef0123456789abcdef";
 
 /// The resources of every operation here.

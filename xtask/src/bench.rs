@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: builds the program and the benchmark as users run them, and measures one with the other.
 
 use crate::cargo::{cargo, metadata};
+use crate::test::postgres;
 use crate::{say, shell};
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
@@ -17,14 +18,19 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     }
     let profiling = arguments.iter().any(|argument| argument == "--profile");
     let built = build(if profiling { "profiling" } else { "release" })?;
-    say::heading("bench: beside what the machine could do at best, in the same run");
     let out = metadata()?.target_directory.join("bench");
+    say::heading("postgres: a cluster for the benchmark, as durable as PostgreSQL is by itself");
+    let cluster = postgres::start(&out)?;
+    say::heading("bench: beside what the machine could do at best, in the same run");
     let mut bench = Command::new(built.join("longrun-bench"));
     bench
         .args(["run", "--program"])
         .arg(built.join("longrun"))
         .arg("--out")
         .arg(&out)
+        .arg("--postgres")
+        .arg(cluster.url())
+        .args(["--postgres-process", &cluster.process()?.to_string()])
         .args(arguments);
     shell::run(&mut bench)?;
     say::line(format_args!("figures and charts: {}", out.display()));

@@ -6,7 +6,7 @@
 mod build;
 mod counts;
 mod debian;
-mod postgres;
+pub(crate) mod postgres;
 mod runners;
 mod venv;
 

@@ -21,7 +21,7 @@ const NOBODY: &str = "nobody";
 const CONNECTIONS_MAX: u32 = 400;
 
 /// A server that runs. Dropping it stops it and removes what it kept.
-pub(super) struct Cluster {
+pub(crate) struct Cluster {
     programs: PathBuf,
     folder: PathBuf,
     as_nobody: bool,
@@ -29,7 +29,7 @@ pub(super) struct Cluster {
 }
 
 /// Starts a server with an empty cluster under `target`.
-pub(super) fn start(target: &Path) -> Result<Cluster> {
+pub(crate) fn start(target: &Path) -> Result<Cluster> {
     let programs = programs()?;
     let user_id = shell::output(Command::new("id").arg("-u"))?;
     let port = free_port()?;
@@ -53,8 +53,15 @@ pub(super) fn start(target: &Path) -> Result<Cluster> {
 
 impl Cluster {
     /// Where the server is reached.
-    pub(super) fn url(&self) -> &OsStr {
+    pub(crate) fn url(&self) -> &OsStr {
         self.url.as_ref()
+    }
+
+    /// The server's first process.
+    pub(crate) fn process(&self) -> Result<u32> {
+        let file = fs::read_to_string(self.data().join("postmaster.pid"))?;
+        let number = file.lines().next().context("the server names no process")?;
+        Ok(number.trim().parse()?)
     }
 
     /// Makes an empty cluster. What is in it reaches the disk as it would in earnest.
