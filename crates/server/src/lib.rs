@@ -8,6 +8,7 @@
 mod app;
 mod chance;
 mod clock;
+pub mod clouds;
 mod edge;
 mod keys;
 mod listen;

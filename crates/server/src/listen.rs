@@ -1,7 +1,7 @@
 //! Sockets: accepting connections, speaking HTTP over them, and letting them end in peace.
 
 use crate::edge::Edge;
-use crate::refusals::Refusing;
+use crate::refusals::{HEAD_BYTES_MAX, Refusing};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -91,6 +91,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(Refusing::new(stream, edge)), service);
     watcher.watch(connection).await?;
     Ok(())

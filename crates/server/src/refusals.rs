@@ -4,7 +4,7 @@
 //! cloud's client cannot read that. This wrapper around a connection remembers how each request begins; when the library
 //! writes such a bare refusal, it writes the caller's own dialect's error instead.
 
-use crate::edge::{DIALECT_BYTES_MAX, Edge};
+use crate::edge::Edge;
 use crate::native;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -15,6 +15,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+/// Bytes that the first line of a request may have, as the HTTP library has it.
+const LINE_BYTES_MAX: usize = u16::MAX as usize - 1;
+/// Bytes that the head of a request may have.
+pub(crate) const HEAD_BYTES_MAX: usize = 400 * 1024;
 /// Bytes of a request that are remembered.
 const REMEMBERED_BYTES: usize = 1_024;
 
@@ -66,8 +70,11 @@ fn bare_refusal(written: &[u8]) -> Option<Fault> {
         .or_else(|| written.strip_prefix(b"HTTP/1.0 "))?
         .get(..3)?;
     let fault = match status {
-        b"414" | b"431" => Fault::TooLarge {
-            limit_bytes: DIALECT_BYTES_MAX,
+        b"414" => Fault::TooLarge {
+            limit_bytes: LINE_BYTES_MAX,
+        },
+        b"431" => Fault::TooLarge {
+            limit_bytes: HEAD_BYTES_MAX,
         },
         b"400" => Fault::Malformed("this is not HTTP"),
         _ => return None,
@@ -215,7 +222,7 @@ mod tests {
         assert_eq!(
             bare_refusal(bare.as_bytes()),
             Some(Fault::TooLarge {
-                limit_bytes: DIALECT_BYTES_MAX
+                limit_bytes: LINE_BYTES_MAX
             })
         );
         for other in [

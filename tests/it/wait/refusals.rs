@@ -2,6 +2,7 @@
 
 use super::Place;
 use rcgen::generate_simple_self_signed;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 
 #[tokio::test]
@@ -119,13 +120,51 @@ async fn tls_that_cannot_be_agreed_on() {
     }
     let mut place = Place::with_keys();
     let url = format!("https://{}", secure.address);
-    for (authorities, status) in [(certificate, 6), (key, 8), ("nowhere.pem", 2)] {
+    for (authorities, status, of_list) in [(certificate, 6, 0), (key, 8, 8), ("nowhere.pem", 2, 2)]
+    {
         place.set("SSL_CERT_FILE", authorities);
         let ran = place
             .run(&["get", "tencent-bm:1", "--endpoint", &url])
             .await;
         ran.with_status(status);
+        let ran = place.run(&["list", "--server", &url]).await;
+        ran.with_status(of_list);
     }
+}
+
+/// A redirect leads neither a token nor a signature to somebody else.
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let elsewhere = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    elsewhere.set_nonblocking(true).expect("it can be asked");
+    let there = elsewhere.local_addr().expect("it is bound");
+    let here = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let url = format!("http://{}", here.local_addr().expect("it is bound"));
+    std::thread::spawn(move || {
+        for stream in here.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut head = [0; 4096];
+            // Whatever was asked, the answer is the same.
+            let _ = stream.read(&mut head);
+            let answer = format!(
+                "HTTP/1.1 307 Temporary Redirect\r\nlocation: http://{there}/\r\n\
+                 content-length: 0\r\nconnection: close\r\n\r\n"
+            );
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    let place = Place::with_keys();
+    for arguments in [
+        &["list", "--server", &url][..],
+        &["get", "op-1", "--server", &url],
+        &["get", "tencent-bm:1", "--endpoint", &url],
+        &["get", "huawei-elb:1", "--endpoint", &url],
+    ] {
+        let ran = place.run(arguments).await;
+        assert_ne!(ran.status, Some(0), "{ran:?}");
+        assert!(ran.stderr.contains("redirects are not followed"), "{ran:?}");
+    }
+    assert!(elsewhere.accept().is_err(), "nobody went there");
 }
 
 #[tokio::test]

@@ -148,11 +148,6 @@ impl Client {
     }
 }
 
-/// Whether the address is one of this machine.
-pub(crate) fn is_here(url: &reqwest::Url) -> bool {
-    longrun_worker::is_here(url.host_str().unwrap_or_default())
-}
-
 fn operation(id: &str) -> String {
     format!("operations/{}", escaped(id))
 }

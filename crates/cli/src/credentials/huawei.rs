@@ -1,8 +1,8 @@
 //! Huawei Cloud and the OpenStack clouds that speak as it does: `HUAWEICLOUD_SDK_*`, `OS_*`, and `clouds.yaml`.
 
-use super::identity::{Login, Named, Scope, User};
 use super::{Access, Found, Search, clouds};
 use crate::exit::UsageError;
+use longrun_server::clouds::{Login, Named, Scope, User};
 
 const VARIABLES: [&str; 3] = [
     "HUAWEICLOUD_SDK_AK",

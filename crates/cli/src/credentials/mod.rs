@@ -8,38 +8,12 @@ mod alibaba;
 mod clouds;
 mod files;
 mod huawei;
-mod identity;
-mod secret;
 mod tencent;
-
-pub(crate) use identity::{Login, Session};
-pub(crate) use secret::Secret;
 
 use crate::exit::UsageError;
 use crate::settings::Environment;
+use longrun_server::clouds::{Access, AccessKey, Secret, Vendor};
 use std::path::PathBuf;
-
-/// Whose credentials are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Vendor {
-    /// Tencent Cloud.
-    Tencent,
-    /// Alibaba Cloud.
-    Alibaba,
-    /// Huawei Cloud, and the OpenStack clouds that speak as it does.
-    Huawei,
-}
-
-impl Vendor {
-    /// What people call it.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Tencent => "Tencent Cloud",
-            Self::Alibaba => "Alibaba Cloud",
-            Self::Huawei => "Huawei Cloud",
-        }
-    }
-}
 
 /// Where to look.
 pub(crate) struct Places<'a> {
@@ -66,33 +40,6 @@ pub(crate) struct Found {
     pub(crate) project: Option<String>,
     /// Where it was found, in words.
     pub(crate) source: String,
-}
-
-/// What proves to a cloud who asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// An access key, which signs each poll.
-    Key(AccessKey),
-    /// A token that was handed out before.
-    Token {
-        /// The token.
-        token: Secret,
-        /// The identity service that handed it out, if it is known.
-        auth_url: Option<String>,
-    },
-    /// A name and a password, for which the identity service hands out tokens.
-    Password(Box<Login>),
-}
-
-/// An access key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct AccessKey {
-    /// The public half.
-    pub(crate) id: String,
-    /// The secret half.
-    pub(crate) secret: Secret,
-    /// The token of temporary credentials.
-    pub(crate) session_token: Option<Secret>,
 }
 
 /// Looks for the credentials of `vendor`. Who has none is told where they were looked for.

@@ -1,6 +1,7 @@
 //! Each source with the files and variables as their own tools write them, in a folder of its own.
 
 use super::*;
+use longrun_server::clouds::{Login, Session};
 use serde_json::json;
 use std::fs;
 use std::path::Path;

@@ -3,10 +3,8 @@
 //! A target is asked for until it has ended, whatever single polls come to; only the end of the wait ends that sooner.
 //! When to ask is `longrun-poller`'s to say, how to ask the dialects'; here are the sockets, the clock and the screen.
 
-mod address;
 mod aim;
 mod bars;
-mod cloud;
 mod ending;
 mod follow;
 mod once;
@@ -14,7 +12,6 @@ mod plan;
 mod report;
 mod screen;
 mod target;
-mod transport;
 mod view;
 
 pub(crate) use once::{Args as GetArgs, get};

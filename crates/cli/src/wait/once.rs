@@ -5,7 +5,7 @@ use super::ending::clock_words;
 use super::follow::POLL_PATIENCE;
 use super::plan::{CloudArgs, Planner};
 use super::report;
-use super::target::{Target, Task};
+use super::target::Target;
 use super::view::View;
 use crate::client::ServerArgs;
 use crate::commands::one;
@@ -16,6 +16,7 @@ use longrun_engine::Clock;
 use longrun_model::Timestamp;
 use longrun_poller::Answer;
 use longrun_server::SystemClock;
+use longrun_server::clouds::Task;
 use serde::Serialize;
 
 /// The arguments of `longrun get`.

@@ -1,15 +1,14 @@
 //! From what was typed to whom to ask: every target with its credentials and its address, before the first poll.
 
-use super::address::Address;
-use super::aim::{Aim, Keys, Line};
-use super::cloud::Cloud;
-use super::target::Task;
-use super::transport::{AUTHORITIES, Transport};
-use crate::credentials::{self, Access, Found, Places, Vendor};
+use super::aim::{Aim, Line};
+use crate::credentials::{self, Found, Places};
 use crate::exit::UsageError;
 use crate::out;
 use crate::settings::environment;
 use longrun_poller::Bucket;
+use longrun_server::clouds::{
+    AUTHORITIES, Access, Address, Cloud, Keys, Reach, Task, Transport, Vendor,
+};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,12 +48,13 @@ pub(super) struct Planner<'a> {
 impl<'a> Planner<'a> {
     /// Will aim as the arguments say.
     pub(super) fn new(args: &'a CloudArgs) -> anyhow::Result<Self> {
-        let address = args.endpoint.as_deref().map(Address::typed).transpose()?;
+        let address = typed(args.endpoint.as_deref())?;
         let authorities = environment(AUTHORITIES).map(PathBuf::from);
+        let transport = Transport::new(authorities.as_deref());
         Ok(Self {
             args,
             address,
-            transport: Transport::new(authorities.as_deref())?,
+            transport: transport.map_err(|error| UsageError(error.to_string()))?,
             found: HashMap::new(),
             lines: HashMap::new(),
         })
@@ -90,14 +90,17 @@ impl<'a> Planner<'a> {
         let line = self.lines.entry(cloud);
         let line = line.or_insert_with(|| Arc::new(Line::new(Bucket::new(cloud.quota()))));
         Ok(Aim {
-            task,
-            region,
-            project,
-            resource_group: self.args.resource_group.clone(),
-            address,
-            keys,
             line: Arc::clone(line),
-            transport: self.transport.clone(),
+            reach: Reach {
+                cloud,
+                region,
+                project,
+                resource_group: self.args.resource_group.clone(),
+                address,
+                keys,
+                transport: self.transport.clone(),
+            },
+            task,
         })
     }
 
@@ -164,5 +167,10 @@ fn usual_address(
             cloud.name()
         ))
     })?;
-    Address::typed(&text).map(Some)
+    typed(Some(&text))
+}
+
+fn typed(endpoint: Option<&str>) -> Result<Option<Address>, UsageError> {
+    let read = endpoint.map(Address::typed).transpose();
+    read.map_err(|error| UsageError(error.to_string()))
 }

@@ -1,8 +1,6 @@
 //! What is waited for, as it is typed.
 
-use super::cloud::Cloud;
-use longrun_dialects::{Credential, Endpoint, SignError};
-use longrun_model::Timestamp;
+use longrun_server::clouds::{BadTask, Task};
 use std::fmt;
 use std::str::FromStr;
 
@@ -15,64 +13,17 @@ pub(crate) enum Target {
     Task(Task),
 }
 
-/// A task of a cloud.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Task {
-    pub(super) cloud: Cloud,
-    pub(super) id: String,
-}
-
 impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let Some((name, id)) = text.split_once(':') else {
-            return match text.trim() {
-                "" => Err("a target has an id".to_owned()),
-                id => Ok(Self::Operation(id.to_owned())),
-            };
-        };
-        let cloud = Cloud::named(name).ok_or_else(|| unknown(name))?;
-        let task = Task {
-            cloud,
-            id: id.trim().to_owned(),
-        };
-        task.check()?;
-        Ok(Self::Task(task))
-    }
-}
-
-fn unknown(name: &str) -> String {
-    let names = Cloud::ALL.map(Cloud::name).join(", ");
-    format!("`{name}` is no cloud that can be asked; there are {names}")
-}
-
-impl Task {
-    /// Whether the id can be one of this cloud: whether a poll can be written that asks for it.
-    fn check(&self) -> Result<(), String> {
-        let target = longrun_dialects::Target {
-            id: (&self.id).into(),
-            project: Some("0".into()),
-            ..longrun_dialects::Target::default()
-        };
-        let endpoint = Endpoint {
-            scheme: "https",
-            authority: "example.com",
-        };
-        let credential = Credential::AccessKey {
-            id: "0".into(),
-            secret: "0".into(),
-            session_token: None,
-        };
-        let poll = self
-            .cloud
-            .poll(&target, &endpoint, &credential, Timestamp::default());
-        match poll {
-            Ok(_) => Ok(()),
-            Err(SignError::Id(_)) => {
-                Err(format!("`{}` is no id of {}", self.id, self.cloud.name()))
-            }
-            Err(error) => Err(error.to_string()),
+        if text.contains(':') {
+            let task: Task = text.parse().map_err(|error: BadTask| error.to_string())?;
+            return Ok(Self::Task(task));
+        }
+        match text.trim() {
+            "" => Err("a target has an id".to_owned()),
+            id => Ok(Self::Operation(id.to_owned())),
         }
     }
 }
@@ -86,15 +37,10 @@ impl fmt::Display for Target {
     }
 }
 
-impl fmt::Display for Task {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}", self.cloud.name(), self.id)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use longrun_server::clouds::Cloud;
 
     #[test]
     fn targets_are_read_and_written() {

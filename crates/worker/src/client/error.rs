@@ -19,7 +19,7 @@ pub enum ClientError {
     #[error("{0}")]
     Problem(Problem),
     /// There was an answer, and it is none of a Longrun server.
-    #[error("`{server}` does not answer like a Longrun server (status {status})")]
+    #[error("`{server}` does not answer like a Longrun server (status {status}{})", redirect(*status))]
     Strange {
         /// Which server.
         server: String,
@@ -57,6 +57,14 @@ impl ClientError {
             Self::Strange { status, .. } => is_transient(*status),
             Self::Unwritable(_) => false,
         }
+    }
+}
+
+/// What is said of a status that leads elsewhere.
+const fn redirect(status: u16) -> &'static str {
+    match status {
+        300..=399 => ": redirects are not followed, as the token is for this server",
+        _ => "",
     }
 }
 

@@ -17,6 +17,8 @@ use wire::{
     Report, Reported, ReportedAll, Reports, Submission,
 };
 
+/// The variable that names a file with authorities to trust beside the usual ones, as PEM.
+const AUTHORITIES: &str = "SSL_CERT_FILE";
 /// How long to wait for a connection.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 /// How much longer than the server was asked to wait we wait for it to say so.
@@ -47,7 +49,8 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    /// A client for the server with this address.
+    /// A client for the server with this address. The authorities in the file that `SSL_CERT_FILE` names are trusted
+    /// beside the usual ones.
     pub fn new(server: &str, token: Option<String>) -> Result<Self, BadAddress> {
         let bad = |reason: String| BadAddress {
             server: server.to_owned(),
@@ -57,8 +60,16 @@ impl Client {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(bad("it must begin with http:// or https://".to_owned()));
         }
-        let mut builder = reqwest::Client::builder()
+        let trusted = authorities().map_err(bad)?;
+        let mut builder = trusted
+            .into_iter()
+            .fold(
+                reqwest::Client::builder(),
+                reqwest::ClientBuilder::add_root_certificate,
+            )
             .connect_timeout(CONNECT_PATIENCE)
+            // The token is for this server and for no other that it may name.
+            .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("longrun/", env!("CARGO_PKG_VERSION")));
         if is_here(url.host_str().unwrap_or_default()) {
             // No proxy elsewhere finds a server that listens on this machine only.
@@ -195,6 +206,19 @@ fn complete<T>(answers: Vec<T>, count: usize, answer: &Answer) -> Result<Vec<T>,
     } else {
         Err(answer.strange())
     }
+}
+
+/// The authorities of a user's own.
+fn authorities() -> Result<Vec<reqwest::Certificate>, String> {
+    let Some(path) = std::env::var_os(AUTHORITIES).filter(|path| !path.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let wrong = |error: &dyn std::error::Error| {
+        let path = path.display();
+        format!("`{path}`, which {AUTHORITIES} names, cannot be used: {error}")
+    };
+    let text = std::fs::read(&path).map_err(|error| wrong(&error))?;
+    reqwest::Certificate::from_pem_bundle(&text).map_err(|error| wrong(&error))
 }
 
 /// Whether a host is this machine.

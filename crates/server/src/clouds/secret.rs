@@ -5,21 +5,22 @@ use std::fmt;
 /// A text that must not be shown: it prints as dots, whoever prints it.
 #[derive(Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Secret(String);
+pub struct Secret(String);
 
 impl Secret {
     /// Wraps the text.
-    pub(crate) fn new(text: impl Into<String>) -> Self {
+    pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
     /// The text, for the one who signs or sends it.
-    pub(crate) fn reveal(&self) -> &str {
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 
     /// The same, unless it is empty.
-    pub(super) fn unless_empty(self) -> Option<Self> {
+    #[must_use]
+    pub fn unless_empty(self) -> Option<Self> {
         (!self.0.is_empty()).then_some(self)
     }
 }

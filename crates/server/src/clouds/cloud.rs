@@ -1,6 +1,6 @@
 //! The clouds that can be asked: their names, where they are reached, and how fast they may be asked.
 
-use crate::credentials::Vendor;
+use super::Vendor;
 use http::HeaderMap;
 use longrun_dialects::{
     Credential, Dialect, Endpoint, Observation, QueryError, SignError, Target, alibaba_bpstudio,
@@ -12,7 +12,7 @@ use std::num::NonZeroU32;
 
 /// A task API of somebody else's cloud.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Cloud {
+pub enum Cloud {
     /// Tencent bare metal, API 2.0.
     TencentBm,
     /// Tencent virtual private cloud, API 2.0.
@@ -33,7 +33,7 @@ pub(super) enum Cloud {
 
 impl Cloud {
     /// All of them.
-    pub(super) const ALL: [Self; 8] = [
+    pub const ALL: [Self; 8] = [
         Self::TencentBm,
         Self::TencentVpc,
         Self::TencentBm3,
@@ -45,7 +45,7 @@ impl Cloud {
     ];
 
     /// What stands before the colon of a target.
-    pub(super) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::TencentBm => "tencent-bm",
             Self::TencentVpc => "tencent-vpc",
@@ -58,13 +58,18 @@ impl Cloud {
         }
     }
 
+    /// The names of all of them, for people.
+    pub fn names() -> String {
+        Self::ALL.map(Self::name).join(", ")
+    }
+
     /// The cloud with this name.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|cloud| cloud.name() == name)
     }
 
     /// Whose credentials it takes.
-    pub(super) const fn vendor(self) -> Vendor {
+    pub const fn vendor(self) -> Vendor {
         match self {
             Self::TencentBm | Self::TencentVpc | Self::TencentBm3 | Self::TencentVpc3 => {
                 Vendor::Tencent
@@ -75,7 +80,7 @@ impl Cloud {
     }
 
     /// Writes a poll.
-    pub(super) fn poll(
+    pub fn poll(
         self,
         target: &Target,
         endpoint: &Endpoint,
@@ -100,7 +105,7 @@ impl Cloud {
     }
 
     /// Reads an answer.
-    pub(super) fn read(
+    pub fn read(
         self,
         status: u16,
         headers: &HeaderMap,
@@ -122,7 +127,7 @@ impl Cloud {
 
     /// Where the cloud is reached in `region`, unless the user says otherwise. Nothing if a region is needed and there
     /// is none.
-    pub(super) fn usual_address(self, region: Option<&str>) -> Option<String> {
+    pub fn usual_address(self, region: Option<&str>) -> Option<String> {
         let host = match self {
             Self::TencentBm => "bm.api.qcloud.com".to_owned(),
             Self::TencentVpc => "vpc.api.qcloud.com".to_owned(),
@@ -143,7 +148,7 @@ impl Cloud {
     }
 
     /// What the names of the service's hosts begin with.
-    pub(super) const fn service(self) -> &'static str {
+    pub const fn service(self) -> &'static str {
         match self {
             Self::TencentBm | Self::TencentBm3 => "bm",
             Self::TencentVpc | Self::TencentVpc3 => "vpc",
@@ -155,7 +160,7 @@ impl Cloud {
     }
 
     /// What the catalog of an identity service calls it, the best name first.
-    pub(super) const fn catalog_names(self) -> &'static [&'static str] {
+    pub const fn catalog_names(self) -> &'static [&'static str] {
         match self {
             Self::TencentBm
             | Self::TencentVpc
@@ -170,7 +175,7 @@ impl Cloud {
     }
 
     /// How fast one account may ask. Where no page tells, as fast as the slowest that one does.
-    pub(super) const fn quota(self) -> Quota {
+    pub const fn quota(self) -> Quota {
         let (calls, per_millis) = match self {
             Self::TencentBm | Self::TencentVpc => (100, 60_000),
             Self::TencentBm3 => (50, 1_000),

@@ -5,36 +5,42 @@ use serde_json::{Map, Value, json};
 
 /// Who wants a token, from whom, and for what.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Login {
+pub struct Login {
     /// The address of the identity service.
-    pub(crate) auth_url: String,
+    pub auth_url: String,
     /// Who.
-    pub(super) user: User,
+    pub user: User,
     /// Its password.
-    pub(super) password: Secret,
+    pub password: Secret,
     /// For what.
-    pub(super) scope: Scope,
+    pub scope: Scope,
 }
 
 /// A user, and the domain that its name belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct User {
-    pub(super) user: Named,
-    pub(super) domain: Named,
+pub struct User {
+    /// The user.
+    pub user: Named,
+    /// The domain of its name.
+    pub domain: Named,
 }
 
 /// A project, and the domain that its name belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Scope {
-    pub(super) project: Named,
-    pub(super) domain: Named,
+pub struct Scope {
+    /// The project.
+    pub project: Named,
+    /// The domain of its name.
+    pub domain: Named,
 }
 
 /// Something that is known by its id, by its name, or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Named {
-    pub(super) id: Option<String>,
-    pub(super) name: Option<String>,
+pub struct Named {
+    /// Its id.
+    pub id: Option<String>,
+    /// Its name.
+    pub name: Option<String>,
 }
 
 impl Named {
@@ -60,14 +66,14 @@ impl Named {
 
 impl Login {
     /// Where to ask. The version stands in some addresses and not in others.
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         let base = self.auth_url.trim_end_matches('/');
         let base = base.strip_suffix("/v3").unwrap_or(base);
         format!("{base}/v3/auth/tokens")
     }
 
     /// What to send.
-    pub(crate) fn body(&self) -> Value {
+    pub fn body(&self) -> Value {
         let mut user = self
             .user
             .user
@@ -86,11 +92,11 @@ impl Login {
 
 /// What the identity service handed out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Session {
+pub struct Session {
     /// The token.
-    pub(crate) token: Secret,
+    pub token: Secret,
     /// The project that it is for.
-    pub(crate) project: Option<String>,
+    pub project: Option<String>,
     catalog: Vec<Entry>,
 }
 
@@ -104,7 +110,7 @@ struct Entry {
 
 impl Session {
     /// Reads the answer: the token stands in a header, the rest in the body.
-    pub(crate) fn read(token: Secret, body: &Value) -> Self {
+    pub fn read(token: Secret, body: &Value) -> Self {
         let told = &body["token"];
         let services = told["catalog"].as_array().into_iter().flatten();
         Self {
@@ -116,7 +122,7 @@ impl Session {
 
     /// Where a service is reached that has one of these names, in `region` if one is given. Names that come first are
     /// better.
-    pub(crate) fn address_of(&self, names: &[&str], region: Option<&str>) -> Option<&str> {
+    pub fn address_of(&self, names: &[&str], region: Option<&str>) -> Option<&str> {
         let is_there = |entry: &&Entry| match (region, &entry.region) {
             (Some(wanted), Some(region)) => wanted == region,
             (_, _) => true,

@@ -1,25 +1,25 @@
 //! Where a cloud is reached.
 
 use super::cloud::Cloud;
-use crate::exit::UsageError;
 use longrun_dialects::Endpoint;
 use std::fmt;
 
+/// A text that is no address.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no endpoint: write for example http://127.0.0.1:8080")]
+pub struct BadAddress(String);
+
 /// A scheme, a host, and perhaps a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Address {
+pub struct Address {
     scheme: String,
     authority: String,
 }
 
 impl Address {
     /// Reads what a user typed: nothing may stand after the port, as the cloud says what stands there.
-    pub(super) fn typed(text: &str) -> Result<Self, UsageError> {
-        let wrong = || {
-            UsageError(format!(
-                "`{text}` is no endpoint: write for example http://127.0.0.1:8080"
-            ))
-        };
+    pub fn typed(text: &str) -> Result<Self, BadAddress> {
+        let wrong = || BadAddress(text.to_owned());
         let (address, path) = Self::split(text).ok_or_else(wrong)?;
         if matches!(path.as_str(), "" | "/") {
             Ok(address)
@@ -29,14 +29,14 @@ impl Address {
     }
 
     /// The beginning of an address that a cloud told.
-    pub(super) fn told(url: &str) -> Option<Self> {
+    pub fn told(url: &str) -> Option<Self> {
         Self::split(url).map(|(address, _)| address)
     }
 
     /// Where a service of the cloud is reached whose identity service has this address: their hosts differ in the
     /// first word. A host that does not name a service serves them all. Nothing else is guessed: a token goes to
     /// nobody but the cloud that handed it out.
-    pub(super) fn beside(auth_url: &str, cloud: Cloud) -> Option<Self> {
+    pub fn beside(auth_url: &str, cloud: Cloud) -> Option<Self> {
         let identity = Self::told(auth_url)?;
         let authority = match identity.authority.strip_prefix("iam.") {
             Some(rest) => format!("{}.{}", cloud.service(), rest.trim_end_matches(":443")),
@@ -49,7 +49,7 @@ impl Address {
     }
 
     /// The same for the one who writes a poll.
-    pub(super) fn endpoint(&self) -> Endpoint<'_> {
+    pub fn endpoint(&self) -> Endpoint<'_> {
         Endpoint {
             scheme: &self.scheme,
             authority: &self.authority,

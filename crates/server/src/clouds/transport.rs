@@ -1,16 +1,16 @@
 //! Sending a poll, and telling what became of it.
 
-use crate::exit::UsageError;
 use http::{HeaderMap, Request, StatusCode};
 use jiff::fmt::rfc2822::DateTimeParser;
 use longrun_model::Timestamp;
 use reqwest::Certificate;
 use std::error::Error;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
 /// The variable that names a file with authorities to trust beside the usual ones, as PEM.
-pub(super) const AUTHORITIES: &str = "SSL_CERT_FILE";
+pub const AUTHORITIES: &str = "SSL_CERT_FILE";
 
 /// How long to wait for a connection.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
@@ -19,24 +19,43 @@ const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How much of the title of a web page is told.
 const TITLE_CHARS_MAX: usize = 80;
 
+/// Why no way out can be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// The authorities that are to be trusted cannot be read.
+    #[error("`{path}`, which {AUTHORITIES} names, cannot be used: {why}")]
+    Authorities {
+        /// Which file they stand in.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The client cannot be made.
+    #[error("no connections can be made")]
+    Client(#[from] reqwest::Error),
+}
+
 /// Two ways out: the usual one, and one for this machine, where no proxy elsewhere can help.
 #[derive(Clone, Debug)]
-pub(super) struct Transport {
+pub struct Transport {
     far: reqwest::Client,
     near: reqwest::Client,
 }
 
 /// An answer, whatever it says.
 #[derive(Debug)]
-pub(super) struct Received {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
+pub struct Received {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, whole.
+    pub body: Vec<u8>,
 }
 
 /// Why there is no answer.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum NoAnswer {
+pub enum NoAnswer {
     /// It may come next time.
     Lost(String),
     /// The two cannot agree on how to speak, and will not next time either.
@@ -45,7 +64,7 @@ pub(super) enum NoAnswer {
 
 impl Transport {
     /// Opens both ways. A private cloud's certificate may be one of `authorities`.
-    pub(super) fn new(authorities: Option<&Path>) -> anyhow::Result<Self> {
+    pub fn new(authorities: Option<&Path>) -> Result<Self, TransportError> {
         let trusted = authorities.map(certificates).transpose()?;
         let builder = || {
             let trusted = trusted.iter().flatten().cloned();
@@ -64,7 +83,7 @@ impl Transport {
     }
 
     /// Sends a request, and waits so long for the whole answer.
-    pub(super) async fn send(
+    pub async fn send(
         &self,
         request: Request<Vec<u8>>,
         patience: Duration,
@@ -77,7 +96,7 @@ impl Transport {
         let told = |error: reqwest::Error| no_answer(&host, patience, &error);
         let mut request: reqwest::Request = request.try_into().map_err(told)?;
         *request.timeout_mut() = Some(patience);
-        let client = if crate::client::is_here(request.url()) {
+        let client = if is_here(request.url()) {
             &self.near
         } else {
             &self.far
@@ -100,12 +119,17 @@ impl Transport {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<Certificate>, UsageError> {
-    let wrong = |error: &dyn Error| {
-        let path = path.display();
-        UsageError(format!(
-            "`{path}`, which {AUTHORITIES} names, cannot be used: {error}"
-        ))
+/// Whether the address is one of this machine.
+fn is_here(url: &reqwest::Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let host = host.trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+}
+
+fn certificates(path: &Path) -> Result<Vec<Certificate>, TransportError> {
+    let wrong = |error: &dyn Error| TransportError::Authorities {
+        path: path.display().to_string(),
+        why: error.to_string(),
     };
     let text = std::fs::read(path).map_err(|error| wrong(&error))?;
     Certificate::from_pem_bundle(&text).map_err(|error| wrong(&error))
@@ -139,14 +163,14 @@ fn no_answer(host: &str, patience: Duration, error: &reqwest::Error) -> NoAnswer
 
 impl Received {
     /// What time it was where the answer was written.
-    pub(super) fn cloud_time(&self) -> Option<Timestamp> {
+    pub fn cloud_time(&self) -> Option<Timestamp> {
         let text = self.headers.get(http::header::DATE)?.to_str().ok()?;
         let instant = DateTimeParser::new().parse_timestamp(text).ok()?;
         Some(Timestamp::from_millis(instant.as_millisecond()))
     }
 
     /// Where a redirect leads, if it is one.
-    pub(super) fn redirect(&self) -> Option<&str> {
+    pub fn redirect(&self) -> Option<&str> {
         let is_redirect = StatusCode::from_u16(self.status).is_ok_and(|it| it.is_redirection());
         let location = self.headers.get(http::header::LOCATION);
         is_redirect.then(|| {
@@ -157,7 +181,7 @@ impl Received {
     }
 
     /// What it says about itself, if it is a web page: something between us and the cloud wrote it.
-    pub(super) fn web_page(&self) -> Option<String> {
+    pub fn web_page(&self) -> Option<String> {
         let text = String::from_utf8_lossy(&self.body);
         let lower = text.to_ascii_lowercase();
         let start = lower.trim_start_matches(['\u{feff}', ' ', '\r', '\n', '\t']);
