@@ -35,7 +35,7 @@ pub(crate) fn proofs(dialect: &str, address: SocketAddr) -> anyhow::Result<f64> 
         headers: &headers,
         body: poll.body(),
     };
-    let dialect = find(&request).context("a dialect claims its own poll")?;
+    let dialect = find(&request, &Options::default()).context("a dialect claims its own poll")?;
     let cores = std::thread::available_parallelism()?.get();
     std::thread::scope(|scope| {
         let proving: Vec<_> = (0..cores)

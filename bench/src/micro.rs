@@ -3,13 +3,14 @@
 
 use http::HeaderMap;
 use longrun_dialects::{
-    ALL, Credential, Dialect, Endpoint, Frame, Lent, Options, Request, RequestId, Target,
+    ALL, Catalogue, Credential, Dialect, Endpoint, Frame, Lent, Options, Request, RequestId, Target,
 };
 use longrun_model::{
     Command, Finish, FinishStatus, Ids, Json, Operation, OperationKey, Outcome, Report,
     ResourceResult, ResourceStatus, Submission, Timestamp, apply, decide,
 };
 use std::hint::black_box;
+use std::sync::Arc;
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const SECRET: &str = "SecretOfTheBenchmarks0000000000000001";
@@ -30,6 +31,7 @@ struct Poll {
     headers: HeaderMap,
     operation: Operation,
     ids: Ids,
+    catalogue: Arc<Catalogue>,
 }
 
 impl Poll {
@@ -69,6 +71,7 @@ impl Poll {
             headers,
             operation,
             ids,
+            catalogue: Catalogue::built_in(),
         }
     }
 
@@ -87,6 +90,7 @@ impl Poll {
             ids: &self.ids,
             request_id: RequestId(1),
             now: NOW,
+            catalogue: &self.catalogue,
         };
         self.dialect.answer(frame, &lent, Ok(&self.operation)).body
     }

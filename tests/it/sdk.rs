@@ -8,6 +8,7 @@ mod driver;
 mod keys;
 mod stage;
 mod states;
+mod submits;
 mod words;
 
 use crate::postgres::Database;

@@ -1,10 +1,11 @@
-"""Asks about one operation with a cloud's own, unmodified Python SDK.
+"""Asks about one operation, or for one, with a cloud's own, unmodified Python SDK.
 
     poll.py CLIENT ID [NAME=VALUE ...]     one poll, one JSON object on stdout
     poll.py serve                          one poll per JSON line on stdin
 
 A line of `serve` is an object with `client`, `id` and any other field of
-`Poll`; NAME=VALUE gives the same fields on the command line. What a poll leaves
+`Poll`. With an `action` it asks not for the operation `id` but for that action
+with `parameters`; NAME=VALUE gives the same fields on the command line. What a poll leaves
 out comes from the environment (README.md lists it). The answer tells what the
 SDK did: `{"ok": true, "answer": ...}` is what it returned, even if that is a
 cloud's error in a body the SDK does not judge; `{"ok": false, "error": ...}` is
@@ -60,7 +61,9 @@ class Poll:
     """One question, to one server, with one key."""
 
     client: str
-    id: str | int
+    id: str | int | None = None
+    action: str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
     http: str | None = setting("LONGRUN_HTTP")
     https: str | None = setting("LONGRUN_HTTPS")
     key_id: str | None = setting("LONGRUN_KEY_ID")
@@ -99,12 +102,17 @@ def qcloudapi(module: str, action: str, poll: Poll) -> Any:
 
 def qcloudapi_call(api: QcloudApi, action: str, poll: Poll) -> Any:
     """The SDK hands over the bytes of the body, whatever they say."""
-    return json.loads(api.call(action, {"taskId": poll.id}, req_timeout=TIMEOUT_S))
+    parameters = dict(poll.parameters) if poll.action else {"taskId": poll.id}
+    return json.loads(
+        api.call(poll.action or action, parameters, req_timeout=TIMEOUT_S)
+    )
 
 
 def tencentcloud_bm(poll: Poll) -> Any:
     """Tencent Cloud API 3.0, bare metal."""
     client = tencentcloud(bm_client.BmClient, poll)
+    if poll.action:
+        return tencentcloud_call(client, bm_models, poll)
     request = bm_models.DescribeOperationResultRequest()
     request.TaskId = number_if_one(poll.id)
     return json.loads(client.DescribeOperationResult(request).to_json_string())
@@ -113,6 +121,8 @@ def tencentcloud_bm(poll: Poll) -> Any:
 def tencentcloud_vpc(poll: Poll) -> Any:
     """Tencent Cloud API 3.0, vpc: one action asks by a number, one by a text."""
     client = tencentcloud(vpc_client.VpcClient, poll)
+    if poll.action:
+        return tencentcloud_call(client, vpc_models, poll)
     task = number_if_one(poll.id)
     if isinstance(task, int):
         request = vpc_models.DescribeTaskResultRequest()
@@ -122,6 +132,13 @@ def tencentcloud_vpc(poll: Poll) -> Any:
         ask = client.DescribeVpcTaskResult
     request.TaskId = task
     return json.loads(ask(request).to_json_string())
+
+
+def tencentcloud_call(client: AbstractClient, models: Any, poll: Poll) -> Any:
+    """Any action, through the SDK's own model of its request."""
+    request = getattr(models, f"{poll.action}Request")()
+    request.from_json_string(json.dumps(poll.parameters))
+    return json.loads(getattr(client, str(poll.action))(request).to_json_string())
 
 
 def tencentcloud(client: type[AbstractClient], poll: Poll) -> Any:
@@ -229,6 +246,8 @@ def ask(fields: dict[str, Any]) -> Any:
         raise UsageError(f"client is one of {', '.join(CLIENTS)}")
     client = CLIENTS[poll.client]
     missing = [name for name in client.needs if getattr(poll, name) is None]
+    if poll.id is None and poll.action is None:
+        missing.append("id")
     if missing:
         raise UsageError(f"neither poll nor environment has {', '.join(missing)}")
     return client.ask(poll)

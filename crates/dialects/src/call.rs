@@ -1,8 +1,10 @@
 //! What a request says, in words that all dialects share.
 
+use crate::catalogue::{Action, Catalogue, Order};
 use crate::{Fault, Proof};
 use http::{HeaderMap, Method};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// A request as it came in. Nothing is decoded yet.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +51,8 @@ pub struct Options {
     pub clock_window_millis: Option<i64>,
     /// Whether the slips that the clouds' own documents contain are understood.
     pub lenient: bool,
+    /// The actions that make operations.
+    pub catalogue: Arc<Catalogue>,
 }
 
 impl Default for Options {
@@ -57,6 +61,7 @@ impl Default for Options {
             host_aliases: Vec::new(),
             clock_window_millis: None,
             lenient: true,
+            catalogue: Catalogue::built_in(),
         }
     }
 }
@@ -76,11 +81,23 @@ pub struct Call<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
     /// The cloud's name of the action as a policy spells it, for example `bpstudio:GetExecuteOperationResult`.
-    pub action: &'static str,
+    pub action: Cow<'static, str>,
+    /// What is asked.
+    pub question: Question,
     /// How the answer is to be written.
     pub format: Format,
     /// The host that was asked.
     pub host: &'a str,
+}
+
+/// What an answer is to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Question {
+    /// How an operation stands; or nothing that is known, and the answer is a refusal.
+    #[default]
+    Poll,
+    /// That this be done.
+    Submit(Arc<Action>),
 }
 
 /// How an answer is written.
@@ -125,6 +142,8 @@ pub enum Wish<'a> {
         /// The resource group that permission is to be checked in.
         resource_group: Option<Cow<'a, str>>,
     },
+    /// To have something done.
+    Submit(Box<Order>),
 }
 
 /// How a caller names an operation.

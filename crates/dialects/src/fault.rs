@@ -31,7 +31,15 @@ pub enum Fault {
     UnknownFormat(String),
     /// A parameter that must be there is missing or empty.
     #[error("the parameter `{0}` is missing")]
-    MissingParameter(&'static str),
+    MissingParameter(Cow<'static, str>),
+    /// A parameter is of another type than it must be.
+    #[error("the parameter `{name}` must be {expected}")]
+    WrongType {
+        /// Which one.
+        name: Cow<'static, str>,
+        /// What it must be.
+        expected: &'static str,
+    },
     /// A parameter cannot be what it is.
     #[error("the parameter `{name}` is not valid: {reason}")]
     InvalidParameter {
@@ -85,7 +93,7 @@ pub enum Fault {
     #[error("`{action}` is not allowed")]
     Forbidden {
         /// The action.
-        action: &'static str,
+        action: Cow<'static, str>,
         /// Whether a statement forbids it, rather than none allowing it.
         explicit: bool,
         /// Whose key it is.
@@ -94,6 +102,42 @@ pub enum Fault {
     /// The key or the token does not belong to the project.
     #[error("the project is not one of the caller's")]
     WrongProject,
+
+    /// The same idempotency key came with another order.
+    #[error("the idempotency key came with another request before")]
+    IdempotencyMismatch,
+    /// What the call is about does not exist, or something that it refers to.
+    #[error("the resource `{0}` does not exist")]
+    NoSuchResource(Box<str>),
+    /// What the call is about is needed by something else.
+    #[error("the resource `{id}` is used by `{by}`")]
+    ResourceInUse {
+        /// Which one.
+        id: Box<str>,
+        /// By what.
+        by: Box<str>,
+    },
+    /// There would be more of something than there may be.
+    #[error("there may be at most {max} {what}")]
+    LimitReached {
+        /// Of what.
+        what: &'static str,
+        /// How many there may be.
+        max: usize,
+    },
+    /// What refers to the resource would grow beyond its limit with the change.
+    #[error("`{id}` would have {size} rules, and may have at most {max}")]
+    RulesTooLarge {
+        /// What refers to it.
+        id: Box<str>,
+        /// How many rules it would have.
+        size: usize,
+        /// How many it may have.
+        max: usize,
+    },
+    /// Something that the call is about is being changed.
+    #[error("the resource `{0}` is being changed")]
+    Busy(Box<str>),
 
     /// There is no such operation for this caller.
     #[error("the operation does not exist")]

@@ -20,16 +20,23 @@
 //!     headers: &headers,
 //!     body: &[],
 //! };
-//! let dialect = find(&request).expect("the path belongs to tencent-bm");
-//! let call = dialect.parse(&request, &Options::default());
+//! let options = Options::default();
+//! let dialect = find(&request, &options).expect("the path belongs to tencent-bm");
+//! let call = dialect.parse(&request, &options);
 //! let fault = call.claim.expect_err("nobody signed it");
-//! let lent = Lent { ids: &Ids::new([0; 16]), request_id: RequestId(1), now: Timestamp::default() };
+//! let lent = Lent {
+//!     ids: &Ids::new([0; 16]),
+//!     request_id: RequestId(1),
+//!     now: Timestamp::default(),
+//!     catalogue: &options.catalogue,
+//! };
 //! let reply = dialect.answer(&call.frame, &lent, Err(&fault));
 //! assert_eq!(reply.status, 200);
 //! assert!(reply.body.starts_with(br#"{"code":4"#));
 //! ```
 
 mod call;
+pub mod catalogue;
 mod client;
 mod fault;
 mod form;
@@ -47,7 +54,10 @@ pub mod tencent_bm3;
 pub mod tencent_vpc;
 pub mod tencent_vpc3;
 
-pub use call::{Call, Claim, Format, Frame, Identity, OperationRef, Options, Request, Wish};
+pub use call::{
+    Call, Claim, Format, Frame, Identity, OperationRef, Options, Question, Request, Wish,
+};
+pub use catalogue::{Action, ActionError, Catalogue, Given, Order};
 pub use client::{
     Credential, Endpoint, Observation, Observed, QueryError, Retry, SignError, Target, Watched,
 };
@@ -68,8 +78,16 @@ pub trait Dialect: Send + Sync {
         "operation"
     }
 
+    /// What its policies' names of actions begin with, for example `bm` in `bm:RebootDevice`.
+    fn service(&self) -> &'static str;
+
+    /// The ways in which a submission can be answered, as the catalogue calls them; the first is the usual one.
+    fn answers(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Whether the request is in this dialect. Cheap: it looks at the path, and at most at one parameter.
-    fn claims(&self, request: &Request) -> bool;
+    fn claims(&self, request: &Request, options: &Options) -> bool;
 
     /// Reads a request. Never fails as a whole: what is wrong with it stands in the call, together with the frame that
     /// even a refusal needs.
@@ -114,8 +132,9 @@ pub static ALL: [&dyn Dialect; 6] = [
 ];
 
 /// The dialect that a request is in.
-pub fn find(request: &Request) -> Option<&'static dyn Dialect> {
-    ALL.into_iter().find(|dialect| dialect.claims(request))
+pub fn find(request: &Request, options: &Options) -> Option<&'static dyn Dialect> {
+    ALL.into_iter()
+        .find(|dialect| dialect.claims(request, options))
 }
 
 /// The dialect with this name.

@@ -1,5 +1,6 @@
 //! What goes back to the caller.
 
+use crate::Catalogue;
 use http::{HeaderName, HeaderValue};
 use longrun_model::{Ids, Timestamp};
 use std::fmt;
@@ -13,6 +14,8 @@ pub struct Lent<'a> {
     pub request_id: RequestId,
     /// The server's time.
     pub now: Timestamp,
+    /// The actions that make operations.
+    pub catalogue: &'a Catalogue,
 }
 
 /// The number of a request, which its answer carries so that people can find it in the log.

@@ -14,10 +14,10 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use longrun_dialects::{
-    Call, Claim, Dialect, Fault, Identity, Lent, OperationRef, Reply, Request, Wish,
+    Call, Claim, Dialect, Fault, Identity, Lent, OperationRef, Order, Reply, Request, Wish,
 };
 use longrun_engine::EngineError;
-use longrun_model::{Operation, OperationKey};
+use longrun_model::{Operation, OperationKey, Timestamp};
 use std::net::IpAddr;
 use std::sync::Arc;
 use tower::ServiceExt;
@@ -63,7 +63,7 @@ impl Edge {
             headers: &head.headers,
             body: &received.bytes,
         };
-        match longrun_dialects::find(&request) {
+        match longrun_dialects::find(&request, &self.app.dialects) {
             Some(dialect) => self.answer(dialect, &request, received.fault, peer).await,
             None => native::problem_not_found(),
         }
@@ -81,15 +81,11 @@ impl Edge {
             Some(fault) => Err(fault),
             None => {
                 self.app
-                    .carry_out(dialect, frame.action, claim, wish, peer)
+                    .carry_out(dialect, &frame.action, claim, wish, peer)
                     .await
             }
         };
-        let lent = Lent {
-            ids: &self.app.ids,
-            request_id: chance::request_id(),
-            now: self.app.engine.now(),
-        };
+        let lent = self.app.lent();
         if let Err(fault) = &outcome {
             tracing::debug!(dialect = dialect.name(), request.id = %lent.request_id, %fault, "a call was refused");
         }
@@ -98,13 +94,9 @@ impl Edge {
 
     /// Answers a request that could not be read as HTTP, in the dialect that its first line points to.
     pub(crate) fn refuse(&self, request: &Request, fault: &Fault) -> Option<Reply> {
-        let dialect = longrun_dialects::find(request)?;
+        let dialect = longrun_dialects::find(request, &self.app.dialects)?;
         let frame = dialect.parse(request, &self.app.dialects).frame;
-        let lent = Lent {
-            ids: &self.app.ids,
-            request_id: chance::request_id(),
-            now: self.app.engine.now(),
-        };
+        let lent = self.app.lent();
         Some(dialect.answer(&frame, &lent, Err(fault)))
     }
 }
@@ -167,12 +159,33 @@ fn respond(reply: Reply) -> Response<Body> {
     response
 }
 
+/// Who wants something, once that is proved, and how.
+pub(crate) struct Asker<'a> {
+    pub(crate) dialect: &'a dyn Dialect,
+    pub(crate) key: &'a Key,
+    /// What a policy calls it.
+    pub(crate) action: &'a str,
+    pub(crate) project: Option<&'a str>,
+    peer: IpAddr,
+    secure: bool,
+    now: Timestamp,
+}
+
 impl App {
+    fn lent(&self) -> Lent<'_> {
+        Lent {
+            ids: &self.ids,
+            request_id: chance::request_id(),
+            now: self.engine.now(),
+            catalogue: &self.dialects.catalogue,
+        }
+    }
+
     /// Does what a call wants, if whoever sent it may.
     async fn carry_out(
         &self,
         dialect: &dyn Dialect,
-        action: &'static str,
+        action: &str,
         claim: Result<Claim<'_>, Fault>,
         wish: Result<Wish<'_>, Fault>,
         peer: IpAddr,
@@ -186,40 +199,50 @@ impl App {
         {
             return Err(Fault::WrongProject);
         }
-        let Wish::Poll {
-            operation,
-            resource_group,
-        } = wish?;
-        let found = self.find(&operation, &key, claim.project.as_deref()).await;
-        let own_group = found
-            .as_ref()
-            .ok()
-            .and_then(|operation| operation.resource_group.as_deref());
-        // A caller may name a group, but not choose one in which it is allowed what it is not elsewhere.
-        let other_group = found.is_ok()
-            && resource_group
-                .as_deref()
-                .is_some_and(|group| own_group != Some(group));
-        let id = operation_text(&operation);
-        let ask = Ask {
+        let asker = Asker {
+            dialect,
+            key: &key,
             action,
-            region: found
-                .as_ref()
-                .ok()
-                .and_then(|operation| operation.region.as_deref())
-                .unwrap_or_default(),
-            account: key.account.as_str(),
-            relative: (dialect.resource_type(), &id),
-            resource_group: resource_group.as_deref().or(own_group),
-            source_ip: Some(peer),
+            project: claim.project.as_deref(),
+            peer,
             secure: self.secure,
             now: self.engine.now(),
         };
-        match key.decide(&ask) {
-            Decision::Allowed if !other_group => found,
-            Decision::Allowed | Decision::DeniedImplicitly => Err(forbidden(action, &key, false)),
-            Decision::DeniedExplicitly => Err(forbidden(action, &key, true)),
+        match wish? {
+            Wish::Poll {
+                operation,
+                resource_group,
+            } => {
+                self.poll(&asker, &operation, resource_group.as_deref())
+                    .await
+            }
+            Wish::Submit(order) => self.carry_out_order(*order, &asker).await,
         }
+    }
+
+    /// Tells how an operation stands, if the caller may know.
+    async fn poll(
+        &self,
+        asker: &Asker<'_>,
+        operation: &OperationRef<'_>,
+        resource_group: Option<&str>,
+    ) -> Result<Arc<Operation>, Fault> {
+        let found = self.find(operation, asker.key, asker.project).await;
+        let known = found.as_ref().ok();
+        let own_group = known.and_then(|operation| operation.resource_group.as_deref());
+        // A caller may name a group, but not choose one in which it is allowed what it is not elsewhere.
+        let other_group =
+            known.is_some() && resource_group.is_some_and(|group| own_group != Some(group));
+        let region = known.and_then(|operation| operation.region.as_deref());
+        asker.may(
+            (asker.dialect.resource_type(), &operation_text(operation)),
+            region,
+            resource_group.or(own_group),
+        )?;
+        if other_group {
+            return Err(asker.forbidden(false));
+        }
+        found
     }
 
     /// The key of whoever sent a call, once that is proved.
@@ -304,16 +327,54 @@ fn operation_text(named: &OperationRef) -> String {
     }
 }
 
-fn forbidden(action: &'static str, key: &Key, explicit: bool) -> Fault {
-    Fault::Forbidden {
-        action,
-        explicit,
-        account: key.account.as_str().into(),
+impl Asker<'_> {
+    /// Whether the policy of the key allows the action on one thing, named by its type and its id.
+    fn may(
+        &self,
+        relative: (&str, &str),
+        region: Option<&str>,
+        resource_group: Option<&str>,
+    ) -> Result<(), Fault> {
+        let ask = Ask {
+            action: self.action,
+            region: region.unwrap_or_default(),
+            account: self.key.account.as_str(),
+            relative,
+            resource_group,
+            source_ip: Some(self.peer),
+            secure: self.secure,
+            now: self.now,
+        };
+        match self.key.decide(&ask) {
+            Decision::Allowed => Ok(()),
+            Decision::DeniedImplicitly => Err(self.forbidden(false)),
+            Decision::DeniedExplicitly => Err(self.forbidden(true)),
+        }
+    }
+
+    /// Whether it allows an order: the action on every resource, or on the kind if none is named.
+    pub(crate) fn may_submit(&self, order: &Order) -> Result<(), Fault> {
+        let (region, group) = (order.region.as_deref(), order.resource_group.as_deref());
+        if order.resources.is_empty() {
+            return self.may(("kind", order.action.kind.as_str()), region, group);
+        }
+        order.resources.iter().try_for_each(|resource| {
+            let kind = resource.kind.as_deref().unwrap_or("resource");
+            self.may((kind, resource.id.as_str()), region, group)
+        })
+    }
+
+    fn forbidden(&self, explicit: bool) -> Fault {
+        Fault::Forbidden {
+            action: self.action.to_owned().into(),
+            explicit,
+            account: self.key.account.as_str().into(),
+        }
     }
 }
 
 /// What an engine's error is called in the dialects.
-fn fault(error: &EngineError) -> Fault {
+pub(crate) fn fault(error: &EngineError) -> Fault {
     match error {
         EngineError::NotFound => Fault::NotFound,
         EngineError::Gone => Fault::Gone,

@@ -14,6 +14,7 @@ mod keys;
 mod listen;
 mod master_key;
 mod native;
+mod orders;
 mod policy;
 mod refusals;
 mod replay;

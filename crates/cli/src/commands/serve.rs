@@ -58,6 +58,7 @@ fn server_settings(settings: Settings, dev: bool) -> anyhow::Result<longrun_serv
         dev: dev.then_some(settings.dev),
         dialects: Options {
             host_aliases: settings.host_aliases,
+            catalogue: settings.catalogue,
             ..Options::default()
         },
         kinds: settings.kinds,

@@ -2,6 +2,7 @@
 
 use super::Layer;
 use crate::exit::UsageError;
+use longrun_dialects::Action;
 use longrun_model::{MixedEnd, Retry, RetryScope, StuckRule, limits};
 use longrun_server::{KindSettings, Share, StoreUrl};
 use serde::{Deserialize, Deserializer};
@@ -26,6 +27,7 @@ pub(super) struct File {
     pub(super) kind: HashMap<String, Kind>,
     pub(super) account: HashMap<String, AccountShare>,
     pub(super) stuck: Stuck,
+    pub(super) action: Vec<Action>,
 }
 
 /// What can be said of an account.
@@ -232,6 +234,12 @@ mod tests {
             weight = 3
             running_max = 9
 
+            [[action]]
+            dialect = "tencent-bm"
+            name = "PolishDevice"
+            resources = [{ from = "instanceIds.N", type = "machine" }]
+            parameters.instanceIds = { type = "texts", required = true, max = 5 }
+
             [kind."two words"]
             deadline_ms = 2000
             running_max = 4
@@ -254,6 +262,10 @@ mod tests {
             acme.map(|(name, share)| (name, share.into())),
             Some(("acme".to_owned(), expected))
         );
+        let [action] = file.action.as_slice() else {
+            panic!("there is one action");
+        };
+        assert_eq!(action.kind.as_str(), "tencent-bm.PolishDevice");
         let kinds: HashMap<String, KindSettings> = file
             .kind
             .into_iter()
@@ -300,6 +312,14 @@ mod tests {
             (
                 "[kind.a]\nretry = { attempts = 1, pause_ms = -1 }",
                 "x.toml, line 2, `retry`: it must lie between",
+            ),
+            (
+                "[[action]]\ndialect = 'tencent-bm'\nname = 'A'\ncolour = 'red'",
+                "x.toml, line 4, `colour`: unknown field",
+            ),
+            (
+                "\n[[action]]\ndialect = 'azure'\nname = 'A'",
+                "x.toml, line 2, `[[action]]`: there is no dialect `azure`",
             ),
             ("listen = ", "x.toml, line 1, `listen`: "),
         ] {

@@ -3,12 +3,14 @@
 mod file;
 
 use crate::exit::UsageError;
+use longrun_dialects::{Action, Catalogue};
 use longrun_model::StuckRule;
 use longrun_server::{Dev, KindSettings, MasterKey, Share, StoreUrl, Tls};
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// The file that is read when it is there and no other was named.
 const USUAL_FILE: &str = "longrun.toml";
@@ -79,6 +81,8 @@ pub(crate) struct Settings {
     pub(crate) tls: Option<Tls>,
     /// Hosts that clients may have signed although they connect to another one.
     pub(crate) host_aliases: Vec<String>,
+    /// The actions that make operations, the user's own among them.
+    pub(crate) catalogue: Arc<Catalogue>,
     /// What is special about some kinds of operation.
     pub(crate) kinds: HashMap<String, KindSettings>,
     /// What accounts may have of the workers.
@@ -122,6 +126,7 @@ impl Settings {
                 .unwrap_or_else(|| StoreUrl::Sqlite(USUAL_STORE.into())),
             tls: tls(chosen.tls_cert, chosen.tls_key)?,
             host_aliases: file.host_aliases,
+            catalogue: catalogue(file.action),
             kinds: file
                 .kind
                 .into_iter()
@@ -162,6 +167,15 @@ impl Settings {
             }
         })
     }
+}
+
+/// The actions that are built in, and those of the file before them.
+fn catalogue(own: Vec<Action>) -> Arc<Catalogue> {
+    let mut catalogue = Catalogue::built_in();
+    for action in own {
+        Arc::make_mut(&mut catalogue).add(action);
+    }
+    catalogue
 }
 
 /// The address that is listened on when none was named.

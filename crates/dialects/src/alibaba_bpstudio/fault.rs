@@ -37,12 +37,12 @@ pub(super) fn answer(frame: &Frame, lent: &Lent, fault: &Fault) -> Reply {
 fn code(fault: &Fault) -> Option<(u16, Cow<'static, str>)> {
     let (status, code) = match fault {
         Fault::NotFound | Fault::Gone => return None,
-        Fault::MissingParameter(name) | Fault::MissingCredentials(name) => {
-            return Some((400, Cow::Owned(format!("Missing{name}"))));
-        }
-        Fault::Malformed(_) | Fault::TooLarge { .. } | Fault::InvalidParameter { .. } => {
-            (400, "InvalidParameter")
-        }
+        Fault::MissingParameter(name) => return Some((400, missing(name))),
+        Fault::MissingCredentials(name) => return Some((400, missing(name))),
+        Fault::Malformed(_)
+        | Fault::TooLarge { .. }
+        | Fault::WrongType { .. }
+        | Fault::InvalidParameter { .. } => (400, "InvalidParameter"),
         Fault::UnknownMethod => (400, "UnsupportedHTTPMethod"),
         Fault::UnknownPath | Fault::UnknownAction(_) => (404, "InvalidAction.NotFound"),
         Fault::UnknownVersion(_) => (400, "NoSuchVersion"),
@@ -58,11 +58,20 @@ fn code(fault: &Fault) -> Option<(u16, Cow<'static, str>)> {
         Fault::BadToken => (400, "InvalidSecurityToken.Malformed"),
         Fault::ExpiredToken => (400, "InvalidSecurityToken.Expired"),
         Fault::Forbidden { .. } | Fault::WrongProject => (403, "NoPermission"),
+        Fault::IdempotencyMismatch => (400, "IdempotentParameterMismatch"),
+        Fault::NoSuchResource(_) => (404, "InvalidResource.NotFound"),
+        Fault::ResourceInUse { .. } => (400, "ResourceInUse"),
+        Fault::LimitReached { .. } | Fault::RulesTooLarge { .. } => (400, "QuotaExceeded"),
+        Fault::Busy(_) => (409, "OperationConflict"),
         Fault::Throttled { .. } => (400, "Throttling.User"),
         Fault::Unavailable => (503, "ServiceUnavailable"),
         Fault::Internal => (500, "InternalError"),
     };
     Some((status, Cow::Borrowed(code)))
+}
+
+fn missing(name: &str) -> Cow<'static, str> {
+    Cow::Owned(format!("Missing{name}"))
 }
 
 /// What is told to people. SDKs take a mismatch apart: one tests how it begins, one compares what follows the colon

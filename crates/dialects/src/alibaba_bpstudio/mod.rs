@@ -45,7 +45,11 @@ impl Dialect for AlibabaBpstudio {
         "bpstudiovirtual"
     }
 
-    fn claims(&self, request: &Request) -> bool {
+    fn service(&self) -> &'static str {
+        "bpstudio"
+    }
+
+    fn claims(&self, request: &Request, _: &Options) -> bool {
         parse::claims(request)
     }
 

@@ -3,7 +3,7 @@
 
 use super::{ACTION, OPERATION_ID_BYTES_MAX, POLICY_ACTION, VERSION, v1, v3};
 use crate::form::{self, Parameters};
-use crate::{Call, Fault, Format, Frame, OperationRef, Options, Request, Wish};
+use crate::{Call, Fault, Format, Frame, OperationRef, Options, Question, Request, Wish};
 use http::Method;
 use std::borrow::Cow;
 
@@ -40,7 +40,8 @@ pub(super) fn parse<'a>(request: &Request<'a>, options: &Options) -> Call<'a> {
         .header("authorization")
         .filter(|text| text.starts_with(v3::SCHEME));
     let frame = Frame {
-        action: POLICY_ACTION,
+        action: POLICY_ACTION.into(),
+        question: Question::default(),
         format: format(request, authorization.is_some()),
         host: request.host(),
     };
@@ -149,12 +150,12 @@ fn format(request: &Request, is_v3: bool) -> Format {
 fn check_action(action: Option<&str>, version: Option<&str>) -> Result<(), Fault> {
     let named = |text: Option<&str>| text.is_some_and(|text| !text.is_empty());
     if !named(action) {
-        return Err(Fault::MissingParameter("Action"));
+        return Err(Fault::MissingParameter("Action".into()));
     }
     match version {
         Some(VERSION) => (),
         Some(other) if !other.is_empty() => return Err(Fault::UnknownVersion(other.to_owned())),
-        Some(_) | None => return Err(Fault::MissingParameter("Version")),
+        Some(_) | None => return Err(Fault::MissingParameter("Version".into())),
     }
     match action {
         Some(ACTION) => Ok(()),
@@ -163,7 +164,8 @@ fn check_action(action: Option<&str>, version: Option<&str>) -> Result<(), Fault
 }
 
 fn wish<'a>(parameters: &mut Parameters<'a>) -> Result<Wish<'a>, Fault> {
-    let id = take(parameters, "OperationId").ok_or(Fault::MissingParameter("OperationId"))?;
+    let id =
+        take(parameters, "OperationId").ok_or(Fault::MissingParameter("OperationId".into()))?;
     if id.len() > OPERATION_ID_BYTES_MAX {
         return Err(Fault::InvalidParameter {
             name: Cow::Borrowed("OperationId"),

@@ -62,6 +62,9 @@ pub(super) fn write(fault: &Fault, now: Timestamp, request_id: &str) -> Reply {
 /// | fault | status | shape | code |
 /// | --- | --- | --- | --- |
 /// | a request or a parameter that cannot be read | 400 | service | `ELB.1001` |
+/// | a resource that does not exist | 404 | service | `ELB.1002` |
+/// | a resource that is used or being changed | 409 | service | `ELB.1001` |
+/// | more than there may be | 403 | service | `ELB.1001` |
 /// | too long | 413 | gateway | `APIGW.0201` |
 /// | unknown path, method, action, version, format | 404 | gateway | `APIGW.0101` |
 /// | missing, unreadable or wrong credentials; the clock; a replay | 401 | gateway | `APIGW.0301` |
@@ -80,7 +83,15 @@ pub(super) fn write(fault: &Fault, now: Timestamp, request_id: &str) -> Reply {
 fn refusal(fault: &Fault, now: Timestamp) -> Refusal {
     match fault {
         Fault::Malformed(reason) => invalid(reason),
-        Fault::MissingParameter(_) | Fault::InvalidParameter { .. } => invalid(&fault.to_string()),
+        Fault::MissingParameter(_)
+        | Fault::WrongType { .. }
+        | Fault::InvalidParameter { .. }
+        | Fault::IdempotencyMismatch => invalid(&fault.to_string()),
+        Fault::NoSuchResource(_) => service(404, "ELB.1002", fault.to_string()),
+        Fault::ResourceInUse { .. } | Fault::Busy(_) => service(409, "ELB.1001", fault.to_string()),
+        Fault::LimitReached { .. } | Fault::RulesTooLarge { .. } => {
+            service(403, "ELB.1001", fault.to_string())
+        }
         Fault::TooLarge { .. } => gateway(413, "APIGW.0201", format!("Bad request: {fault}")),
         Fault::UnknownMethod
         | Fault::UnknownPath

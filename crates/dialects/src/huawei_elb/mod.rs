@@ -36,7 +36,11 @@ impl Dialect for HuaweiElb {
         "huawei-elb"
     }
 
-    fn claims(&self, request: &Request) -> bool {
+    fn service(&self) -> &'static str {
+        "elb"
+    }
+
+    fn claims(&self, request: &Request, _: &Options) -> bool {
         parse::claims(request.path)
     }
 

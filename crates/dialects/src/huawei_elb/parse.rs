@@ -5,7 +5,8 @@
 
 use super::{ACTION, sign};
 use crate::{
-    Call, Claim, Fault, Format, Frame, Identity, OperationRef, Options, Request, Wish, form,
+    Call, Claim, Fault, Format, Frame, Identity, OperationRef, Options, Question, Request, Wish,
+    form,
 };
 use http::Method;
 use http::header::AUTHORIZATION;
@@ -33,7 +34,8 @@ pub(super) fn claims(path: &str) -> bool {
 pub(super) fn parse<'a>(request: &Request<'a>, options: &Options) -> Call<'a> {
     Call {
         frame: Frame {
-            action: ACTION,
+            action: ACTION.into(),
+            question: Question::default(),
             format: Format::Json,
             host: request.host(),
         },
@@ -112,7 +114,7 @@ fn wish<'a>(request: &Request<'a>) -> Result<Wish<'a>, Fault> {
 
 fn check_id(name: &'static str, text: &str) -> Result<(), Fault> {
     if text.is_empty() {
-        return Err(Fault::MissingParameter(name));
+        return Err(Fault::MissingParameter(name.into()));
     }
     if is_id(text) {
         return Ok(());
@@ -147,9 +149,12 @@ mod tests {
             headers: &HeaderMap::new(),
             body: &[],
         };
-        wish(&request).map(|Wish::Poll { operation, .. }| match operation {
-            OperationRef::Text(text) => Some(text.into_owned()),
-            OperationRef::Number(_) => None,
+        wish(&request).map(|wish| match wish {
+            Wish::Poll {
+                operation: OperationRef::Text(text),
+                ..
+            } => Some(text.into_owned()),
+            Wish::Poll { .. } | Wish::Submit(_) => None,
         })
     }
 
@@ -238,7 +243,7 @@ mod tests {
         ] {
             assert_eq!(
                 wish_of(&Method::GET, &path, ""),
-                Err(Fault::MissingParameter(name))
+                Err(Fault::MissingParameter(name.into()))
             );
         }
         for (id, query) in [

@@ -13,27 +13,40 @@ use std::borrow::Cow;
 /// two hours once.
 pub(crate) const WINDOW_MILLIS: i64 = 300_000;
 
+/// How strict a claim is taken, by what it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rules {
+    /// A poll changes nothing, and clients with nonces of 16 bits repeat them by chance.
+    Poll,
+    /// What is submitted only reads: it may come again, but all of it has to be signed.
+    Read,
+    /// What is submitted changes something: it may come once.
+    Change,
+}
+
 /// Reads the claim. `path` is the one that stands in the signed text.
 pub(crate) fn claim<'a>(
     request: &Request<'a>,
     options: &Options,
     path: &'static str,
     parameters: &Parameters<'a>,
+    rules: Rules,
 ) -> Result<Claim<'a>, Fault> {
     let secret_id = credential(parameters, "SecretId")?;
     let signature = STANDARD
         .decode(credential(parameters, "Signature")?.as_bytes())
         .map_err(|_| Fault::MalformedCredentials("`Signature` is not base64"))?;
-    let signed_at = timestamp(parameters::required(parameters, "Timestamp")?)?;
+    let timestamp_text = parameters::required(parameters, "Timestamp")?;
+    let signed_at = timestamp(timestamp_text)?;
     // Real clients send anything from 16 to 63 bits: it has to be there, and it is never taken for a number.
-    parameters::required(parameters, "Nonce")?;
-    let unsigned_files = options.lenient && request.method == Method::POST;
+    let nonce = parameters::required(parameters, "Nonce")?;
+    let unsigned_files = options.lenient && request.method == Method::POST && rules == Rules::Poll;
     let hosts = hosts(request.host(), &options.host_aliases);
     let proof = Proof {
         signed_at,
         window_millis: options.clock_window_millis.unwrap_or(WINDOW_MILLIS),
-        // A poll changes nothing, and clients with nonces of 16 bits repeat them by chance.
-        nonce: None,
+        // With the time, so that the short nonces of one client collide within a second only.
+        nonce: (rules == Rules::Change).then(|| format!("{timestamp_text} {nonce}").into()),
         algorithm: algorithm(parameters),
         derivation: Derivation::Plain,
         texts: signature::texts(

@@ -21,6 +21,16 @@ pub(crate) struct Modules {
     pub(crate) parameter: Module,
     /// The policy forbids it, if the product has a code for that.
     pub(crate) forbidden: Option<Module>,
+    /// Something that the call refers to does not exist, if the product has a code for that.
+    pub(crate) missing: Option<Module>,
+    /// The resource is needed by something else.
+    pub(crate) in_use: Module,
+    /// There are as many as there may be, if the product has a code for that.
+    pub(crate) limit: Option<Module>,
+    /// What refers to the resource would grow too large, if the product has a code for that.
+    pub(crate) rules: Option<Module>,
+    /// The resource is being changed.
+    pub(crate) editing: Module,
     /// The product cannot answer now.
     pub(crate) busy: Module,
     /// Something broke inside.
@@ -43,7 +53,7 @@ pub(crate) struct WireError {
 /// | fault | code | codeDesc | bm | vpc |
 /// | --- | --- | --- | --- | --- |
 /// | `Malformed`, `TooLarge`, `UnknownFormat`, `MalformedTime` | 4000 | `InvalidParameter` | | |
-/// | `MissingParameter`, `InvalidParameter` | 4000 | `InvalidParameter` | 10001 | 9003 |
+/// | `MissingParameter`, `WrongType`, `InvalidParameter`, `IdempotencyMismatch` | 4000 | `InvalidParameter` | 10001 | 9003 |
 /// | `MissingCredentials`, `MalformedCredentials`, `UnknownAlgorithm`, `DisabledKey`, `BadSignature` | 4100 | `AuthFailure` | | |
 /// | `Forbidden` | 4101 | `UnauthorizedOperation` | | 29254 |
 /// | `WrongProject` | 4103 | `UnauthorizedOperation` | | |
@@ -53,6 +63,11 @@ pub(crate) struct WireError {
 /// | `Skewed`, `Replayed` | 4500 | `ReplayAttack` | | |
 /// | `UnknownMethod` | 4600 | `UnsupportedProtocol` | | |
 /// | `NotFound`, `Gone` (told apart by their words) | 5000 | `InvalidResource.NotFound` | | |
+/// | `NoSuchResource` | 5000 | `InvalidResource.NotFound` | | 29258 |
+/// | `ResourceInUse` | 5100 | bm `OperationDenied.IncorrectInstanceStatus`, vpc `OperationFailed` | 12002 | 9003 |
+/// | `LimitReached` | 5100 | `OperationFailed` | | 29260 |
+/// | `RulesTooLarge` | 5100 | `OperationFailed` | | 29259 |
+/// | `Busy` | 5100 | bm `OperationDenied.IncorrectInstanceStatus`, vpc `InternalError` | 12002 | 9005 |
 /// | `Unavailable` | 6000 | bm `InternalError.DbError`, vpc `InternalError` | 9001 | 9005 |
 /// | `Internal` | 6000 | bm `InternalError.DbError`, vpc `InternalError` | 9001 | 29257 |
 /// | `UnknownAction`, `UnknownPath`, `UnknownVersion` | 6100 | `InvalidAction` | | |
@@ -66,19 +81,18 @@ pub(crate) fn error(fault: &Fault, modules: &Modules) -> WireError {
         | Fault::TooLarge { .. }
         | Fault::UnknownFormat(_)
         | Fault::MalformedTime => public(4_000, "InvalidParameter"),
-        Fault::MissingParameter(_) | Fault::InvalidParameter { .. } => {
-            inside(4_000, modules.parameter)
-        }
+        Fault::MissingParameter(_)
+        | Fault::WrongType { .. }
+        | Fault::InvalidParameter { .. }
+        | Fault::IdempotencyMismatch => inside(4_000, modules.parameter),
         Fault::MissingCredentials(_)
         | Fault::MalformedCredentials(_)
         | Fault::UnknownAlgorithm(_)
         | Fault::DisabledKey
         | Fault::BadSignature { .. } => public(4_100, "AuthFailure"),
-        Fault::Forbidden { .. } => modules
-            .forbidden
-            .map_or(public(4_101, "UnauthorizedOperation"), |module| {
-                inside(4_101, module)
-            }),
+        Fault::Forbidden { .. } => {
+            perhaps_inside(4_101, "UnauthorizedOperation", modules.forbidden)
+        }
         Fault::WrongProject => public(4_103, "UnauthorizedOperation"),
         Fault::UnknownKey => public(4_104, "AuthFailure"),
         Fault::BadToken | Fault::ExpiredToken => public(4_105, "AuthFailure"),
@@ -86,6 +100,13 @@ pub(crate) fn error(fault: &Fault, modules: &Modules) -> WireError {
         Fault::Skewed { .. } | Fault::Replayed => public(4_500, "ReplayAttack"),
         Fault::UnknownMethod => public(4_600, "UnsupportedProtocol"),
         Fault::NotFound | Fault::Gone => public(5_000, "InvalidResource.NotFound"),
+        Fault::NoSuchResource(_) => {
+            perhaps_inside(5_000, "InvalidResource.NotFound", modules.missing)
+        }
+        Fault::ResourceInUse { .. } => inside(5_100, modules.in_use),
+        Fault::LimitReached { .. } => perhaps_inside(5_100, "OperationFailed", modules.limit),
+        Fault::RulesTooLarge { .. } => perhaps_inside(5_100, "OperationFailed", modules.rules),
+        Fault::Busy(_) => inside(5_100, modules.editing),
         Fault::Unavailable => inside(6_000, modules.busy),
         Fault::Internal => inside(6_000, modules.backend),
         Fault::UnknownAction(_) | Fault::UnknownPath | Fault::UnknownVersion(_) => {
@@ -100,6 +121,10 @@ fn public(code: u16, code_desc: &'static str) -> WireError {
         code_desc,
         module: None,
     }
+}
+
+fn perhaps_inside(code: u16, code_desc: &'static str, module: Option<Module>) -> WireError {
+    module.map_or(public(code, code_desc), |module| inside(code, module))
 }
 
 fn inside(code: u16, module: Module) -> WireError {

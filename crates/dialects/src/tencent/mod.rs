@@ -14,8 +14,14 @@ pub(crate) mod read;
 pub(crate) mod signature;
 pub(crate) mod task_id;
 
-use crate::form::Parameters;
-use crate::{Call, Fault, Format, Frame, OperationRef, Options, Request, Wish};
+use crate::form::{self, Parameters};
+use crate::{
+    Action, Call, Fault, Format, Frame, Given, OperationRef, Options, Order, Question, Request,
+    Wish,
+};
+use claim::Rules;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// The path of every request of API 2.0.
 pub(crate) const PATH: &str = "/v2/index.php";
@@ -23,6 +29,8 @@ pub(crate) const PATH: &str = "/v2/index.php";
 /// What tells one product of API 2.0 from another.
 #[derive(Debug)]
 pub(crate) struct Product {
+    /// The name of its dialect.
+    pub(crate) dialect: &'static str,
     /// The action that asks how an operation stands.
     pub(crate) action: &'static str,
     /// The same as a policy spells it.
@@ -33,22 +41,39 @@ pub(crate) struct Product {
 
 /// Reads a request to `product`.
 pub(crate) fn parse<'a>(request: &Request<'a>, options: &Options, product: &Product) -> Call<'a> {
-    let frame = Frame {
-        action: product.policy_action,
+    let refused = |fault: Fault| Call {
+        frame: frame(request, product, None),
+        claim: Err(fault.clone()),
+        wish: Err(fault),
+    };
+    let parameters = match parameters::read(request) {
+        Ok(parameters) => parameters,
+        Err(fault) => return refused(fault),
+    };
+    let action = form::value(&parameters, "Action").unwrap_or_default();
+    let action = options.catalogue.find(product.dialect, action);
+    let rules = match action {
+        None => Rules::Poll,
+        Some(action) if action.reads => Rules::Read,
+        Some(_) => Rules::Change,
+    };
+    Call {
+        frame: frame(request, product, action),
+        claim: claim::claim(request, options, PATH, &parameters, rules),
+        wish: wish(&parameters, product, action),
+    }
+}
+
+fn frame<'a>(request: &Request<'a>, product: &Product, action: Option<&Arc<Action>>) -> Frame<'a> {
+    Frame {
+        action: action.map_or(Cow::Borrowed(product.policy_action), |action| {
+            Cow::Owned(action.policy_name.to_string())
+        }),
+        question: action.map_or(Question::Poll, |action| {
+            Question::Submit(Arc::clone(action))
+        }),
         format: Format::Json,
         host: request.host(),
-    };
-    match parameters::read(request) {
-        Ok(parameters) => Call {
-            frame,
-            claim: claim::claim(request, options, PATH, &parameters),
-            wish: wish(&parameters, product),
-        },
-        Err(fault) => Call {
-            frame,
-            claim: Err(fault.clone()),
-            wish: Err(fault),
-        },
     }
 }
 
@@ -56,12 +81,19 @@ pub(crate) fn parse<'a>(request: &Request<'a>, options: &Options, product: &Prod
 ///
 /// A parameter that stands twice is refused here and not with the claim: both values were signed, and which of them is
 /// meant is nobody's guess.
-fn wish<'a>(parameters: &Parameters<'a>, product: &Product) -> Result<Wish<'a>, Fault> {
-    if let Some(name) = crate::form::repeated(parameters) {
+fn wish<'a>(
+    parameters: &Parameters<'a>,
+    product: &Product,
+    action: Option<&Arc<Action>>,
+) -> Result<Wish<'a>, Fault> {
+    if let Some(name) = form::repeated(parameters) {
         return Err(Fault::InvalidParameter {
             name: parameters::shortened(name).into(),
             reason: "it stands more than once",
         });
+    }
+    if let Some(action) = action {
+        return order(parameters, action).map(|order| Wish::Submit(Box::new(order)));
     }
     let action = parameters::required(parameters, "Action")?;
     if action != product.action {
@@ -72,4 +104,14 @@ fn wish<'a>(parameters: &Parameters<'a>, product: &Product) -> Result<Wish<'a>, 
         operation: OperationRef::Number(number),
         resource_group: None,
     })
+}
+
+/// What is to be done. Lists are numbered from 0 or 1, with a dot or an underscore before the number: the documents of
+/// the actions have all of these.
+fn order(parameters: &Parameters, action: &Arc<Action>) -> Result<Order, Fault> {
+    let pairs = parameters.iter().map(|(name, value)| (&**name, &**value));
+    let given = Given::of_form(pairs, &['.', '_'], |name| action.parameter(name).is_some())?;
+    let mut order = action.order(given)?;
+    order.region = parameters::present(parameters, "Region").map(|region| (&**region).into());
+    Ok(order)
 }

@@ -46,7 +46,7 @@ pub(crate) fn required<'p, 'a>(
     parameters: &'p Parameters<'a>,
     name: &'static str,
 ) -> Result<&'p Cow<'a, str>, Fault> {
-    present(parameters, name).ok_or(Fault::MissingParameter(name))
+    present(parameters, name).ok_or(Fault::MissingParameter(name.into()))
 }
 
 /// As much of a caller's text as an error may repeat.

@@ -78,7 +78,7 @@ impl<'a> Arguments<'a> {
 
     /// The same, if it must be there.
     pub(crate) fn required(&self, name: &'static str) -> Result<Cow<'a, str>, Fault> {
-        self.word(name)?.ok_or(Fault::MissingParameter(name))
+        self.word(name)?.ok_or(Fault::MissingParameter(name.into()))
     }
 }
 

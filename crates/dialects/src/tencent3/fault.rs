@@ -9,7 +9,11 @@ use crate::Fault;
 /// alone. There is none for a request that came before, and the one for a signature whose time has passed is nearest.
 pub(super) fn code(fault: &Fault) -> &'static str {
     match fault {
-        Fault::Malformed(_) | Fault::UnknownFormat(_) | Fault::MalformedTime => "InvalidParameter",
+        Fault::Malformed(_)
+        | Fault::UnknownFormat(_)
+        | Fault::MalformedTime
+        | Fault::WrongType { .. }
+        | Fault::IdempotencyMismatch => "InvalidParameter",
         Fault::TooLarge { .. } => "RequestSizeLimitExceeded",
         Fault::UnknownMethod => "UnsupportedProtocol",
         Fault::UnknownPath | Fault::UnknownAction(_) => "InvalidAction",
@@ -24,7 +28,9 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         Fault::Skewed { .. } | Fault::Replayed => "AuthFailure.SignatureExpire",
         Fault::BadToken | Fault::ExpiredToken => "AuthFailure.TokenFailure",
         Fault::Forbidden { .. } | Fault::WrongProject => "AuthFailure.UnauthorizedOperation",
-        Fault::NotFound | Fault::Gone => "ResourceNotFound",
+        Fault::NotFound | Fault::Gone | Fault::NoSuchResource(_) => "ResourceNotFound",
+        Fault::ResourceInUse { .. } | Fault::Busy(_) => "ResourceInUse",
+        Fault::LimitReached { .. } | Fault::RulesTooLarge { .. } => "LimitExceeded",
         Fault::Throttled { .. } => "RequestLimitExceeded",
         Fault::Unavailable | Fault::Internal => "InternalError",
     }

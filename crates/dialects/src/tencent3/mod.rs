@@ -13,8 +13,9 @@ pub(crate) mod read;
 mod sign;
 mod tc3;
 
+use crate::tencent::claim::Rules;
 use crate::tencent::{claim, parameters};
-use crate::{Call, Fault, Format, Frame, OperationRef, Options, Request, Wish, form};
+use crate::{Call, Fault, Format, Frame, OperationRef, Options, Question, Request, Wish, form};
 use arguments::Arguments;
 use std::borrow::Cow;
 
@@ -56,8 +57,8 @@ impl Product {
 
     /// The action with this name and version, if it is served.
     fn action(&self, name: Option<&str>, version: Option<&str>) -> Result<&'static Action, Fault> {
-        let name = name.ok_or(Fault::MissingParameter("Action"))?;
-        let version = version.ok_or(Fault::MissingParameter("Version"))?;
+        let name = name.ok_or_else(|| Fault::MissingParameter("Action".into()))?;
+        let version = version.ok_or_else(|| Fault::MissingParameter("Version".into()))?;
         let unknown = || Fault::UnknownAction(parameters::shortened(name));
         let action = self.find(name).ok_or_else(unknown)?;
         if version == self.version {
@@ -182,7 +183,7 @@ fn parse_parameters<'a>(
             };
         }
     };
-    let claim = claim::claim(request, options, PATH, &parameters);
+    let claim = claim::claim(request, options, PATH, &parameters, Rules::Poll);
     let word = |name| parameters::present(&parameters, name).map(Cow::as_ref);
     let frame = frame(request, product, word("Action"));
     let action = product.action(word("Action"), word("Version"));
@@ -197,7 +198,8 @@ fn parse_parameters<'a>(
 fn frame<'a>(request: &Request<'a>, product: &'static Product, action: Option<&str>) -> Frame<'a> {
     let known = action.and_then(|name| product.find(name));
     Frame {
-        action: known.unwrap_or(&product.actions[0]).policy_name,
+        action: known.unwrap_or(&product.actions[0]).policy_name.into(),
+        question: Question::Poll,
         format: Format::Json,
         host: request.host(),
     }

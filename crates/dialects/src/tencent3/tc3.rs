@@ -17,7 +17,7 @@ const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 pub(super) fn claim<'a>(request: &Request<'a>, options: &Options) -> Result<Claim<'a>, Fault> {
     let header = |name| request.header(name).filter(|value| !value.is_empty());
     let authorization = Authorization::read(header("authorization"))?;
-    let timestamp = header("x-tc-timestamp").ok_or(Fault::MissingParameter("Timestamp"))?;
+    let timestamp = header("x-tc-timestamp").ok_or(Fault::MissingParameter("Timestamp".into()))?;
     let signed_at = claim::timestamp(timestamp)?;
     check_date(authorization.scope, signed_at)?;
     let headers = authorization.headers(request)?;

@@ -2,8 +2,8 @@
 //!
 //! The table of the document calls the list `resourceIds`, all of its examples `instanceIds`; clients read the latter.
 
-use crate::Reply;
 use crate::tencent::envelope;
+use crate::{Action, Reply};
 use longrun_model::{Operation, Resources};
 use serde::{Serialize, Serializer};
 
@@ -31,6 +31,24 @@ impl Serialize for Machines<'_> {
             status: resource.status.mix().code(),
         }))
     }
+}
+
+/// Answers a submission with the number to ask by.
+pub(super) const TASK_ID: &str = "taskId";
+/// Answers a submission with nothing.
+pub(super) const NULL: &str = "null";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Submitted {
+    task_id: u64,
+}
+
+/// Tells that `operation` was made.
+pub(super) fn submitted(operation: &Operation, action: &Action) -> Reply {
+    let task_id = operation.key.get();
+    let data = (&*action.answer != NULL).then_some(Submitted { task_id });
+    envelope::success("", data)
 }
 
 /// Tells how `operation` stands.

@@ -7,7 +7,7 @@ pub(crate) mod read;
 use crate::tencent::{self, Product, envelope, parameters};
 use crate::{
     Call, Credential, Dialect, Endpoint, Fault, Frame, Lent, Observation, Options, QueryError,
-    Reply, Request, SignError, Target, form,
+    Question, Reply, Request, SignError, Target, form,
 };
 use http::HeaderMap;
 use longrun_model::{Operation, Timestamp};
@@ -16,24 +16,20 @@ use longrun_model::{Operation, Timestamp};
 #[derive(Debug)]
 pub struct TencentBm;
 
+const NAME: &str = "tencent-bm";
+
 const PRODUCT: Product = Product {
+    dialect: NAME,
     action: "DescriptionOperationResult",
     policy_action: "bm:DescriptionOperationResult",
     modules: fault::MODULES,
 };
 
-/// The actions of the product, on whatever host they are asked. Those that are not served are refused in its name.
-const ACTIONS: [&str; 10] = [
-    PRODUCT.action,
+/// Actions of the product that are not served, on whatever host they are asked: they are refused in its name.
+const NOT_SERVED: [&str; 3] = [
     "BuyDevice",
     "DescribeDeviceOperationLog",
     "ModifyDeviceAlias",
-    "OfflineDevice",
-    "RebootDevice",
-    "ReloadDeviceOs",
-    "ResetDevicePasswd",
-    "ShutdownDevice",
-    "StartDevice",
 ];
 
 /// What the names of the product's hosts begin with.
@@ -41,13 +37,21 @@ const HOST_PREFIX: &str = "bm.";
 
 impl Dialect for TencentBm {
     fn name(&self) -> &'static str {
-        "tencent-bm"
+        NAME
     }
 
-    fn claims(&self, request: &Request) -> bool {
+    fn service(&self) -> &'static str {
+        "bm"
+    }
+
+    fn answers(&self) -> &'static [&'static str] {
+        &[answer::TASK_ID, answer::NULL]
+    }
+
+    fn claims(&self, request: &Request, options: &Options) -> bool {
         let has_our_action = || {
             let action = form::peek(parameters::encoded(request), "Action");
-            action.is_some_and(|action| ACTIONS.iter().any(|name| name.as_bytes() == action))
+            action.is_some_and(|action| is_ours(action, options))
         };
         request.path == tencent::PATH && (has_our_host(request) || has_our_action())
     }
@@ -56,9 +60,12 @@ impl Dialect for TencentBm {
         tencent::parse(request, options, &PRODUCT)
     }
 
-    fn answer(&self, _: &Frame, _: &Lent, outcome: Result<&Operation, &Fault>) -> Reply {
+    fn answer(&self, frame: &Frame, _: &Lent, outcome: Result<&Operation, &Fault>) -> Reply {
         match outcome {
-            Ok(operation) => answer::answer(operation),
+            Ok(operation) => match &frame.question {
+                Question::Poll => answer::answer(operation),
+                Question::Submit(action) => answer::submitted(operation, action),
+            },
             Err(fault) => envelope::refusal(fault, &PRODUCT.modules),
         }
     }
@@ -82,6 +89,16 @@ impl Dialect for TencentBm {
     ) -> Result<Observation, QueryError> {
         tencent::read::open(status, headers, body).map(|envelope| read::read(&envelope))
     }
+}
+
+fn is_ours(action: &[u8], options: &Options) -> bool {
+    let is_built_in = || PRODUCT.action.as_bytes() == action;
+    let is_not_served = || NOT_SERVED.iter().any(|name| name.as_bytes() == action);
+    let is_in_catalogue = || {
+        let name = std::str::from_utf8(action);
+        name.is_ok_and(|name| options.catalogue.find(NAME, name).is_some())
+    };
+    is_built_in() || is_in_catalogue() || is_not_served()
 }
 
 fn has_our_host(request: &Request) -> bool {

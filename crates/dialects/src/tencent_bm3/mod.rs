@@ -42,7 +42,11 @@ impl Dialect for TencentBm3 {
         "tencent-bm3"
     }
 
-    fn claims(&self, request: &Request) -> bool {
+    fn service(&self) -> &'static str {
+        "bm"
+    }
+
+    fn claims(&self, request: &Request, _: &Options) -> bool {
         // What belongs to vpc has been claimed by then: that dialect is asked first.
         tencent3::asked(request).is_some()
     }

@@ -1,4 +1,4 @@
-//! What vpc calls its own errors: four of the seven of the page of `DescribeNetTaskResult`. The page has numbers and
+//! What vpc calls its own errors: the seven of the page of `DescribeNetTaskResult`. The page has numbers and
 //! reasons only, so their names are the public ones.
 
 use crate::tencent::fault::{Module, Modules};
@@ -9,19 +9,42 @@ pub(super) const BACKEND: Module = Module {
     code_desc: "InternalError",
 };
 
+const PARAMETER: Module = Module {
+    code: 9_003,
+    code_desc: "InvalidParameter",
+};
+
+/// The system is busy, or something related is being edited.
+const BUSY: Module = Module {
+    code: 9_005,
+    code_desc: "InternalError",
+};
+
 /// The product's own errors.
 pub(super) const MODULES: Modules = Modules {
-    parameter: Module {
-        code: 9_003,
-        code_desc: "InvalidParameter",
-    },
+    parameter: PARAMETER,
     forbidden: Some(Module {
         code: 29_254,
         code_desc: "UnauthorizedOperation",
     }),
-    busy: Module {
-        code: 9_005,
-        code_desc: "InternalError",
+    missing: Some(Module {
+        code: 29_258,
+        code_desc: "InvalidResource.NotFound",
+    }),
+    // The page has no number for it. The caller chose the wrong template.
+    in_use: Module {
+        code_desc: "OperationFailed",
+        ..PARAMETER
     },
+    limit: Some(Module {
+        code: 29_260,
+        code_desc: "OperationFailed",
+    }),
+    rules: Some(Module {
+        code: 29_259,
+        code_desc: "OperationFailed",
+    }),
+    editing: BUSY,
+    busy: BUSY,
     backend: BACKEND,
 };

@@ -18,7 +18,10 @@ use longrun_model::{Operation, Timestamp};
 #[derive(Debug)]
 pub struct TencentVpc;
 
+const NAME: &str = "tencent-vpc";
+
 const PRODUCT: Product = Product {
+    dialect: NAME,
     action: "DescribeNetTaskResult",
     policy_action: "vpc:DescribeNetTaskResult",
     modules: fault::MODULES,
@@ -26,10 +29,14 @@ const PRODUCT: Product = Product {
 
 impl Dialect for TencentVpc {
     fn name(&self) -> &'static str {
-        "tencent-vpc"
+        NAME
     }
 
-    fn claims(&self, request: &Request) -> bool {
+    fn service(&self) -> &'static str {
+        "vpc"
+    }
+
+    fn claims(&self, request: &Request, _: &Options) -> bool {
         // What belongs to bare metal has been claimed by then: that dialect is asked first.
         request.path == tencent::PATH
     }

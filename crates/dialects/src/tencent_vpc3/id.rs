@@ -26,7 +26,10 @@ pub(super) fn of_number_or_deal<'a>(arguments: &Arguments<'a>) -> Result<Operati
         return arguments::number(&number).map(OperationRef::Number);
     }
     let deal = arguments.word("DealName")?;
-    text("DealName", deal.ok_or(Fault::MissingParameter("TaskId"))?)
+    text(
+        "DealName",
+        deal.ok_or(Fault::MissingParameter("TaskId".into()))?,
+    )
 }
 
 fn text<'a>(name: &'static str, id: Cow<'a, str>) -> Result<OperationRef<'a>, Fault> {

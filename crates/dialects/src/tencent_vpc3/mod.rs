@@ -46,7 +46,11 @@ impl Dialect for TencentVpc3 {
         "tencent-vpc3"
     }
 
-    fn claims(&self, request: &Request) -> bool {
+    fn service(&self) -> &'static str {
+        "vpc"
+    }
+
+    fn claims(&self, request: &Request, _: &Options) -> bool {
         tencent3::asked(request).is_some_and(|asked| asked.is_for(&PRODUCT))
     }
 

@@ -194,7 +194,7 @@ fn check_wish(query: &str, headers: &[(&str, &str)], body: &str, expected: &Faul
 
 #[test]
 fn other_actions_are_refused() {
-    let missing = Fault::MissingParameter;
+    let missing = |name: &'static str| Fault::MissingParameter(name.into());
     let action = "Action=GetExecuteOperationResult";
     for (query, headers, expected) in [
         ("Version=2021-09-31", &[][..], missing("Action")),
@@ -226,7 +226,7 @@ fn other_actions_are_refused() {
 
 #[test]
 fn bad_parameters_are_refused() {
-    let missing = Fault::MissingParameter("OperationId");
+    let missing = Fault::MissingParameter("OperationId".into());
     let twice = invalid("OperationId", "it has two values");
     let long = invalid("OperationId", "it is longer than any id");
     let broken = Fault::Malformed("a percent escape is broken");

@@ -79,7 +79,10 @@ fn check_wish(row: &Value, wish: Result<Wish, Fault>) {
     let Wish::Poll {
         operation,
         resource_group,
-    } = wish.unwrap();
+    } = wish.unwrap()
+    else {
+        panic!("{} is a poll", row["id"]);
+    };
     // An altered row still lists what its client meant.
     if row["verdict"] == "valid" {
         let id = parameter("OperationId").unwrap();

@@ -108,6 +108,13 @@ fn our_client_reads_our_refusals() {
             | Fault::UnknownVersion(_)
             | Fault::UnknownFormat(_)
             | Fault::MissingParameter(_)
+            | Fault::WrongType { .. }
+            | Fault::IdempotencyMismatch
+            | Fault::NoSuchResource(_)
+            | Fault::ResourceInUse { .. }
+            | Fault::LimitReached { .. }
+            | Fault::RulesTooLarge { .. }
+            | Fault::Busy(_)
             | Fault::InvalidParameter { .. }
             | Fault::MissingCredentials(_)
             | Fault::MalformedCredentials(_)

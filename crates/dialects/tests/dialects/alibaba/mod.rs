@@ -12,8 +12,8 @@ mod tampered;
 use crate::support::{ids, lent};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use longrun_dialects::{
-    Call, Credential, Dialect, Endpoint, Fault, Format, Frame, Options, Request, Target, find,
-    named,
+    Call, Credential, Dialect, Endpoint, Fault, Format, Frame, Options, Question, Request, Target,
+    find, named,
 };
 use longrun_model::Timestamp;
 use serde_json::Value;
@@ -38,7 +38,8 @@ fn file(name: &str) -> Value {
 fn frame(format: Format) -> Frame<'static> {
     let action = "bpstudio:GetExecuteOperationResult";
     Frame {
-        action,
+        action: action.into(),
+        question: Question::Poll,
         format,
         host: "bpstudio.cn-hangzhou.aliyuncs.com",
     }
@@ -147,7 +148,11 @@ impl Sent {
 
     fn parsed(&self) -> Call<'_> {
         let request = self.request();
-        assert_eq!(find(&request).map(Dialect::name), Some(NAME), "{self:?}");
+        assert_eq!(
+            find(&request, &Options::default()).map(Dialect::name),
+            Some(NAME),
+            "{self:?}"
+        );
         dialect().parse(&request, &Options::default())
     }
 

@@ -1,6 +1,8 @@
 //! Operations in every state, and faults of every sort.
 
-use crate::support::{SUBMITTED, after, finished, leased, queued, queued_as, reported};
+use crate::support::{
+    SUBMITTED, after, finished, leased, queued, queued_as, reported, submission_faults,
+};
 use longrun_dialects::{Fault, Watched};
 use longrun_model::{
     Command, Failure, Finish, FinishStatus, Json, Mix, MixedEnd, Operation, Phase, Progress,
@@ -129,7 +131,13 @@ pub(crate) type Named = (&'static str, Fault);
 
 /// A fault of every sort.
 pub(crate) fn faults() -> Vec<Named> {
-    [request_faults(), caller_faults(), server_faults()].concat()
+    [
+        request_faults(),
+        submission_faults(),
+        caller_faults(),
+        server_faults(),
+    ]
+    .concat()
 }
 
 fn request_faults() -> Vec<Named> {
@@ -150,14 +158,17 @@ fn request_faults() -> Vec<Named> {
         ("unknown-action", Fault::UnknownAction(action)),
         ("unknown-version", Fault::UnknownVersion(version)),
         ("unknown-format", Fault::UnknownFormat("YAML".to_owned())),
-        ("missing-parameter", Fault::MissingParameter("OperationId")),
+        (
+            "missing-parameter",
+            Fault::MissingParameter("OperationId".into()),
+        ),
         ("invalid-parameter", invalid),
     ]
 }
 
 fn caller_faults() -> Vec<Named> {
     let forbidden = |explicit| Fault::Forbidden {
-        action: "bpstudio:GetExecuteOperationResult",
+        action: "bpstudio:GetExecuteOperationResult".into(),
         explicit,
         account: "acme".into(),
     };

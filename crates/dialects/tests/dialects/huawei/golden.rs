@@ -3,6 +3,7 @@
 use super::answer;
 use crate::support::{
     SUBMITTED, after, check_golden, finished, ids, leased, queued, queued_as, reported,
+    submission_faults,
 };
 use longrun_dialects::{Fault, Retry, Watched};
 use longrun_model::{
@@ -120,6 +121,22 @@ fn running(code: u8) -> Watched {
 
 /// One fault of every variant, with what our own client is to do about it.
 pub(crate) fn faults() -> Vec<(Fault, Retry)> {
+    [faults_of_all(), faults_of_submissions()].concat()
+}
+
+fn faults_of_submissions() -> Vec<(Fault, Retry)> {
+    let of = |(name, fault)| {
+        let retry = match name {
+            "no-such-resource" => Retry::Unknown,
+            "limit-reached" | "rules-too-large" => Retry::Forbidden,
+            _ => Retry::Never,
+        };
+        (fault, retry)
+    };
+    submission_faults().into_iter().map(of).collect()
+}
+
+fn faults_of_all() -> Vec<(Fault, Retry)> {
     use Retry::{Clock, Forbidden, Never, Unknown};
     let text = "SDK-HMAC-SHA256\n20261121T020206Z\nb25362e603ee30f4f25e7858e8a7160f".to_owned();
     let action = "elb:jobs:get";
@@ -137,7 +154,7 @@ pub(crate) fn faults() -> Vec<(Fault, Retry)> {
         (Fault::UnknownAction("Reboot".to_owned()), Never),
         (Fault::UnknownVersion("v2".to_owned()), Never),
         (Fault::UnknownFormat("YAML".to_owned()), Never),
-        (Fault::MissingParameter("job_id"), Never),
+        (Fault::MissingParameter("job_id".into()), Never),
         (
             Fault::InvalidParameter {
                 name: "job_id".into(),
@@ -169,7 +186,7 @@ pub(crate) fn faults() -> Vec<(Fault, Retry)> {
         (Fault::ExpiredToken, Forbidden),
         (
             Fault::Forbidden {
-                action,
+                action: action.into(),
                 explicit: true,
                 account: "acme".into(),
             },
@@ -200,6 +217,13 @@ fn file_of(fault: &Fault) -> &'static str {
         Fault::UnknownVersion(_) => "fault-unknown-version",
         Fault::UnknownFormat(_) => "fault-unknown-format",
         Fault::MissingParameter(_) => "fault-missing-parameter",
+        Fault::WrongType { .. } => "fault-wrong-type",
+        Fault::IdempotencyMismatch => "fault-idempotency-mismatch",
+        Fault::NoSuchResource(_) => "fault-no-such-resource",
+        Fault::ResourceInUse { .. } => "fault-resource-in-use",
+        Fault::LimitReached { .. } => "fault-limit-reached",
+        Fault::RulesTooLarge { .. } => "fault-rules-too-large",
+        Fault::Busy(_) => "fault-busy",
         Fault::InvalidParameter { .. } => "fault-invalid-parameter",
         Fault::MissingCredentials(_) => "fault-missing-credentials",
         Fault::MalformedCredentials(_) => "fault-malformed-credentials",

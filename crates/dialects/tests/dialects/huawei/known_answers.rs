@@ -67,7 +67,11 @@ impl Vector {
             headers: &headers,
             body: self.body.as_bytes(),
         };
-        assert!(HuaweiElb.claims(&request), "{}", self.id);
+        assert!(
+            HuaweiElb.claims(&request, &Options::default()),
+            "{}",
+            self.id
+        );
         let claim = match HuaweiElb.parse(&request, &Options::default()).claim {
             Ok(claim) => claim,
             Err(fault) => return (Err(fault), Vec::new()),

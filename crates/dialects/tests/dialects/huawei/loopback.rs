@@ -43,7 +43,7 @@ fn what_we_sign_we_accept() {
             .unwrap();
         let Call { frame, claim, wish } = HuaweiElb.parse(&served(&poll), &Options::default());
         assert_eq!(
-            (frame.action, frame.host),
+            (&*frame.action, frame.host),
             ("elb:jobs:get", ENDPOINT.authority)
         );
         let claim = claim.unwrap();

@@ -7,7 +7,9 @@ mod loopback;
 
 use crate::support::{ids, lent};
 use longrun_dialects::huawei_elb::HuaweiElb;
-use longrun_dialects::{Credential, Dialect, Endpoint, Fault, Format, Frame, Reply, Target};
+use longrun_dialects::{
+    Credential, Dialect, Endpoint, Fault, Format, Frame, Question, Reply, Target,
+};
 use longrun_model::Operation;
 use std::borrow::Cow;
 
@@ -38,7 +40,8 @@ fn key(secret: &str) -> Credential<'_> {
 
 fn answer(outcome: Result<&Operation, &Fault>) -> Reply {
     let frame = Frame {
-        action: "elb:jobs:get",
+        action: "elb:jobs:get".into(),
+        question: Question::Poll,
         format: Format::Json,
         host: "elb.example.com",
     };

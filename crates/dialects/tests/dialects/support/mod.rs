@@ -1,15 +1,49 @@
 //! What the tests of all dialects share: operations in every state, and golden files.
 
-use longrun_dialects::{Lent, Reply, RequestId};
+use longrun_dialects::{Catalogue, Fault, Lent, OperationRef, Reply, RequestId, Wish};
 use longrun_model::{
     Command, Failure, Finish, Ids, Json, Operation, OperationKey, Outcome, Report, ResourceResult,
     ResourceStatus, Submission, Timestamp, apply, decide,
 };
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
 
 /// The instant at which every operation of the tests is submitted: 2026-11-21T02:02:06.123Z.
 pub(crate) const SUBMITTED: Timestamp = Timestamp::from_millis(1_795_226_526_123);
+
+static CATALOGUE: LazyLock<Arc<Catalogue>> = LazyLock::new(Catalogue::built_in);
+
+/// The operation that is asked for.
+pub(crate) fn polled(wish: Wish<'_>) -> OperationRef<'_> {
+    match wish {
+        Wish::Poll { operation, .. } => operation,
+        Wish::Submit(order) => panic!("{order:?} is no poll"),
+    }
+}
+
+/// What can be wrong with a submission besides what can be wrong with any request, each with the name of its golden
+/// file.
+pub(crate) fn submission_faults() -> Vec<(&'static str, Fault)> {
+    let name = "InstanceIds".into();
+    let expected = "a list of texts";
+    let (id, by) = ("ppm-i0836656".into(), "sg-b2qce888".into());
+    let (what, max) = ("members of a template", 20);
+    let rules = Fault::RulesTooLarge {
+        id: "sg-b2qce888".into(),
+        size: 101,
+        max: 100,
+    };
+    vec![
+        ("wrong-type", Fault::WrongType { name, expected }),
+        ("idempotency-mismatch", Fault::IdempotencyMismatch),
+        ("no-such-resource", Fault::NoSuchResource("ppm-1".into())),
+        ("resource-in-use", Fault::ResourceInUse { id, by }),
+        ("limit-reached", Fault::LimitReached { what, max }),
+        ("rules-too-large", rules),
+        ("busy", Fault::Busy("ppm-1".into())),
+    ]
+}
 
 /// The ids that the tests know keys by.
 pub(crate) fn ids() -> Ids {
@@ -22,6 +56,7 @@ pub(crate) fn lent(ids: &Ids) -> Lent<'_> {
         ids,
         request_id: RequestId(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef),
         now: SUBMITTED.plus_millis(5_000),
+        catalogue: &CATALOGUE,
     }
 }
 

@@ -84,7 +84,7 @@ proptest! {
     #[test]
     fn no_request_is_too_odd(sent in sent()) {
         let request = sent.request();
-        let dialect = find(&request).unwrap();
+        let dialect = find(&request, &Options::default()).unwrap();
         let call = dialect.parse(&request, &Options::default());
         let proved = call.claim.and_then(|claim| dialect.verify(&claim.proof.unwrap(), SECRET.as_bytes(), NOW));
         let fault = proved.expect_err("nobody signed it");

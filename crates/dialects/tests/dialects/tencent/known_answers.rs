@@ -34,7 +34,7 @@ fn check(row: &Value) {
     let field = |name: &str| row[name].as_str().unwrap();
     let sent = sent(row);
     let request = sent.request();
-    let dialect = find(&request).unwrap();
+    let dialect = find(&request, &Options::default()).unwrap();
     let claim = dialect.parse(&request, &Options::default()).claim.unwrap();
     assert_eq!(
         claim.identity,
@@ -120,7 +120,7 @@ fn recorded_requests_find_their_dialect() {
         };
         let sent = sent(row);
         assert_eq!(
-            find(&sent.request()).unwrap().name(),
+            find(&sent.request(), &Options::default()).unwrap().name(),
             expected,
             "{}",
             row["id"]

@@ -8,10 +8,11 @@ mod refusals;
 mod variants;
 pub(crate) mod wire;
 
+use crate::support::polled;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use longrun_dialects::{Algorithm, Fault, OperationRef, Options, Request, Wish, find};
+use longrun_dialects::{Algorithm, Fault, OperationRef, Options, Request, find};
 use longrun_model::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -77,18 +78,16 @@ impl Sent {
     /// Who serves it, and what comes of it: the task asked for, or why not.
     fn served(&self, options: &Options) -> (&'static str, Result<u64, Fault>) {
         let request = self.request();
-        let dialect = find(&request).expect("the path belongs to API 2.0");
+        let dialect = find(&request, &Options::default()).expect("the path belongs to API 2.0");
         let call = dialect.parse(&request, options);
         let proved = call.claim.and_then(|claim| {
             let proof = claim.proof.expect("an access key comes with a signature");
             dialect.verify(&proof, SECRET.as_bytes(), NOW)
         });
-        let task = proved
-            .and(call.wish)
-            .map(|Wish::Poll { operation, .. }| match operation {
-                OperationRef::Number(number) => number,
-                OperationRef::Text(text) => panic!("{text} is no number"),
-            });
+        let task = proved.and(call.wish).map(|wish| match polled(wish) {
+            OperationRef::Number(number) => number,
+            OperationRef::Text(text) => panic!("{text} is no number"),
+        });
         (dialect.name(), task)
     }
 

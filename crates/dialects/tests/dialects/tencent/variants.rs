@@ -229,7 +229,9 @@ fn temporary_credentials() {
         let sent = signed_get("vpc.x", &more);
         assert_eq!(sent.outcome(), Ok(297));
         let request = sent.request();
-        let call = find(&request).unwrap().parse(&request, &Options::default());
+        let call = find(&request, &Options::default())
+            .unwrap()
+            .parse(&request, &Options::default());
         assert_eq!(call.claim.unwrap().session_token.as_deref(), expected);
     }
 }

@@ -1,9 +1,9 @@
 //! Answers, byte for byte.
 
 use crate::support::{
-    SUBMITTED, after, check_golden, finished, ids, leased, lent, queued, queued_as, reported,
+    self, SUBMITTED, after, check_golden, finished, ids, leased, lent, queued, queued_as, reported,
 };
-use longrun_dialects::{Dialect, Fault, Format, Frame, Reply, named};
+use longrun_dialects::{Dialect, Fault, Format, Frame, Question, Reply, named};
 use longrun_model::{
     Command, Failure, Finish, FinishStatus, Json, MixedEnd, Operation, Report, ResourceStatus,
 };
@@ -134,7 +134,8 @@ fn alone() -> Vec<Case> {
 /// What `dialect` answers.
 pub(crate) fn answer(dialect: &dyn Dialect, outcome: Result<&Operation, &Fault>) -> Reply {
     let frame = Frame {
-        action: "",
+        action: "".into(),
+        question: Question::Poll,
         format: Format::Json,
         host: "127.0.0.1",
     };
@@ -171,6 +172,13 @@ pub(crate) fn name_of(fault: &Fault) -> &'static str {
         Fault::UnknownVersion(_) => "unknown-version",
         Fault::UnknownFormat(_) => "unknown-format",
         Fault::MissingParameter(_) => "missing-parameter",
+        Fault::WrongType { .. } => "wrong-type",
+        Fault::IdempotencyMismatch => "idempotency-mismatch",
+        Fault::NoSuchResource(_) => "no-such-resource",
+        Fault::ResourceInUse { .. } => "resource-in-use",
+        Fault::LimitReached { .. } => "limit-reached",
+        Fault::RulesTooLarge { .. } => "rules-too-large",
+        Fault::Busy(_) => "busy",
         Fault::InvalidParameter { .. } => "invalid-parameter",
         Fault::MissingCredentials(_) => "missing-credentials",
         Fault::MalformedCredentials(_) => "malformed-credentials",
@@ -195,7 +203,7 @@ pub(crate) fn name_of(fault: &Fault) -> &'static str {
 
 /// Every fault, with the public code and the module codes of bm and vpc.
 pub(crate) fn faults() -> Vec<(Fault, i64, &'static str, &'static str)> {
-    [request_faults(), caller_faults()].concat()
+    [request_faults(), submission_faults(), caller_faults()].concat()
 }
 
 fn request_faults() -> Vec<(Fault, i64, &'static str, &'static str)> {
@@ -224,7 +232,7 @@ fn request_faults() -> Vec<(Fault, i64, &'static str, &'static str)> {
         (Fault::UnknownVersion("1999".to_owned()), 6_100, "", ""),
         (Fault::UnknownFormat("yaml".to_owned()), 4_000, "", ""),
         (
-            Fault::MissingParameter("taskId"),
+            Fault::MissingParameter("taskId".into()),
             4_000,
             "(10001)",
             "(9003)",
@@ -233,9 +241,25 @@ fn request_faults() -> Vec<(Fault, i64, &'static str, &'static str)> {
     ]
 }
 
+fn submission_faults() -> Vec<(Fault, i64, &'static str, &'static str)> {
+    let codes = [
+        (4_000, "(10001)", "(9003)"),
+        (4_000, "(10001)", "(9003)"),
+        (5_000, "", "(29258)"),
+        (5_100, "(12002)", "(9003)"),
+        (5_100, "", "(29260)"),
+        (5_100, "", "(29259)"),
+        (5_100, "(12002)", "(9005)"),
+    ];
+    let faults = support::submission_faults().into_iter().zip(codes);
+    faults
+        .map(|((_, fault), (code, bm, vpc))| (fault, code, bm, vpc))
+        .collect()
+}
+
 fn caller_faults() -> Vec<(Fault, i64, &'static str, &'static str)> {
     let forbidden = Fault::Forbidden {
-        action: "vpc:DescribeNetTaskResult",
+        action: "vpc:DescribeNetTaskResult".into(),
         explicit: true,
         account: "acme".into(),
     };

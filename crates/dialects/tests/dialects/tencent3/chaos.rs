@@ -90,7 +90,7 @@ fn sent() -> impl Strategy<Value = Sent> {
 fn is_refused(sent: &Sent) -> bool {
     let request = sent.request();
     dialects().into_iter().all(|dialect| {
-        dialect.claims(&request);
+        dialect.claims(&request, &Options::default());
         let call = dialect.parse(&request, &Options::default());
         let frame = call.frame.clone();
         let Err(fault) = super::outcome(dialect, call) else {

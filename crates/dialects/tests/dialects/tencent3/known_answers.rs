@@ -1,10 +1,11 @@
 //! Requests that the vendor's own clients and documents have signed.
 
 use super::Sent;
+use crate::support::polled;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName};
-use longrun_dialects::{Fault, Identity, OperationRef, Options, Proof, Wish, find};
+use longrun_dialects::{Fault, Identity, OperationRef, Options, Proof, find};
 use longrun_model::Timestamp;
 use serde_json::Value;
 
@@ -57,7 +58,7 @@ fn check(row: &Value) {
     let (id, field) = (&row["id"], |name: &str| row[name].as_str().unwrap());
     let sent = sent(row);
     let request = sent.request();
-    let dialect = find(&request).unwrap();
+    let dialect = find(&request, &Options::default()).unwrap();
     let claim = dialect.parse(&request, &Options::default()).claim.unwrap();
     assert_eq!(
         claim.identity,
@@ -111,9 +112,9 @@ fn recorded_requests_are_understood() {
     for row in rows() {
         let sent = sent(&row);
         let request = sent.request();
-        let dialect = find(&request).unwrap();
+        let dialect = find(&request, &Options::default()).unwrap();
         let call = dialect.parse(&request, &Options::default());
-        let wish = call.wish.map(|Wish::Poll { operation, .. }| operation);
+        let wish = call.wish.map(polled);
         let vpc = ("tencent-vpc3", "vpc:DescribeVpcTaskResult");
         let bm = ("tencent-bm3", "bm:DescribeOperationResult");
         let (expected, known) = match row["action"].as_str().unwrap() {
@@ -123,7 +124,7 @@ fn recorded_requests_are_understood() {
             _ => (bm, false),
         };
         assert_eq!(
-            (dialect.name(), call.frame.action),
+            (dialect.name(), &*call.frame.action),
             expected,
             "{}",
             row["id"]
@@ -158,7 +159,9 @@ fn the_recorded_token() {
         .unwrap();
     let sent = sent(&row);
     let request = sent.request();
-    let call = find(&request).unwrap().parse(&request, &Options::default());
+    let call = find(&request, &Options::default())
+        .unwrap()
+        .parse(&request, &Options::default());
     assert_eq!(
         call.claim.unwrap().session_token.as_deref(),
         Some("TOK/+==")

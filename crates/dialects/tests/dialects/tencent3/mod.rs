@@ -9,11 +9,12 @@ mod routing;
 mod variants;
 mod wire;
 
+use crate::support::polled;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use longrun_dialects::{
-    Algorithm, Call, Derivation, Dialect, Fault, OperationRef, Options, Request, Wish, find, named,
+    Algorithm, Call, Derivation, Dialect, Fault, OperationRef, Options, Request, find, named,
 };
 use longrun_model::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -172,7 +173,7 @@ impl Sent {
     /// Who serves it, and what comes of it.
     fn served(&self, options: &Options) -> (&'static str, Outcome) {
         let request = self.request();
-        let dialect = find(&request).expect("it is one of API 3.0");
+        let dialect = find(&request, &Options::default()).expect("it is one of API 3.0");
         let call = dialect.parse(&request, options);
         (dialect.name(), outcome(dialect, call))
     }
@@ -190,8 +191,7 @@ fn outcome(dialect: &dyn Dialect, call: Call) -> Outcome {
         .proof
         .expect("an access key comes with a signature");
     dialect.verify(&proof, SECRET.as_bytes(), NOW)?;
-    let Wish::Poll { operation, .. } = call.wish?;
-    Ok(match operation {
+    Ok(match polled(call.wish?) {
         OperationRef::Number(number) => OperationRef::Number(number),
         OperationRef::Text(text) => OperationRef::Text(text.into_owned().into()),
     })

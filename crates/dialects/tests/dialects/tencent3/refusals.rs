@@ -24,7 +24,7 @@ const NO_OBJECT: &str = "the body is not a JSON object";
 
 #[test]
 fn ids_in_json() {
-    let missing = || Err(Fault::MissingParameter("TaskId"));
+    let missing = || Err(Fault::MissingParameter("TaskId".into()));
     for (body, expected) in [
         ("", missing()),
         ("{}", missing()),
@@ -80,9 +80,9 @@ fn ids_in_json() {
 #[test]
 fn ids_in_queries() {
     for (query, expected) in [
-        ("", Err(Fault::MissingParameter("TaskId"))),
-        ("TaskId", Err(Fault::MissingParameter("TaskId"))),
-        ("TaskId=", Err(Fault::MissingParameter("TaskId"))),
+        ("", Err(Fault::MissingParameter("TaskId".into()))),
+        ("TaskId", Err(Fault::MissingParameter("TaskId".into()))),
+        ("TaskId=", Err(Fault::MissingParameter("TaskId".into()))),
         ("TaskId=abc", invalid("TaskId", NO_NUMBER)),
         ("TaskId=+7", invalid("TaskId", NO_NUMBER)),
         (
@@ -119,7 +119,7 @@ fn ids_in_queries() {
 
 #[test]
 fn what_is_asked() {
-    let missing = |name| Err(Fault::MissingParameter(name));
+    let missing = |name: &'static str| Err(Fault::MissingParameter(name.into()));
     let long = "A".repeat(100);
     let unknown = || Err(Fault::UnknownAction("A".repeat(64)));
     for (asked, expected) in [
@@ -193,7 +193,7 @@ fn headers_of_tc3() {
         );
     }
     let timeless = sent().without_header("x-tc-timestamp").outcome();
-    assert_eq!(timeless, Err(Fault::MissingParameter("Timestamp")));
+    assert_eq!(timeless, Err(Fault::MissingParameter("Timestamp".into())));
 }
 
 #[test]
@@ -236,9 +236,12 @@ fn credentials_of_the_older_signature() {
         ),
         (
             without("Timestamp"),
-            Err(Fault::MissingParameter("Timestamp")),
+            Err(Fault::MissingParameter("Timestamp".into())),
         ),
-        (without("Nonce"), Err(Fault::MissingParameter("Nonce"))),
+        (
+            without("Nonce"),
+            Err(Fault::MissingParameter("Nonce".into())),
+        ),
         (with("Timestamp", "yesterday"), Err(Fault::MalformedTime)),
         (
             with("Timestamp", "1795230074"),
@@ -289,7 +292,7 @@ fn the_signature_is_looked_at_before_the_wish() {
         older(Method::POST, &with_common(BY_NUMBER, &[("TaskId", "x")])),
     ] {
         let request = sent.request();
-        let dialect = find(&request).unwrap();
+        let dialect = find(&request, &Options::default()).unwrap();
         let call = dialect.parse(&request, &Options::default());
         assert!(call.wish.is_err());
         let proof = call.claim.unwrap().proof.unwrap();

@@ -5,7 +5,7 @@ use http::Method;
 use longrun_dialects::{Dialect, Fault, Options, find};
 
 fn served(sent: &Sent) -> Option<&'static str> {
-    find(&sent.request()).map(Dialect::name)
+    find(&sent.request(), &Options::default()).map(Dialect::name)
 }
 
 const BM_HOST: &str = "bm.tencentcloudapi.com";
@@ -78,8 +78,10 @@ fn frames() {
             older(Method::POST, &with_common(asked, &[])),
         ] {
             let request = sent.request();
-            let call = find(&request).unwrap().parse(&request, &Options::default());
-            assert_eq!((call.frame.action, call.frame.host), (expected, HOST));
+            let call = find(&request, &Options::default())
+                .unwrap()
+                .parse(&request, &Options::default());
+            assert_eq!((&*call.frame.action, call.frame.host), (expected, HOST));
         }
     }
 }

@@ -204,7 +204,9 @@ fn temporary_credentials() {
         for sent in [in_header, in_query] {
             assert_eq!(sent.outcome(), number(297));
             let request = sent.request();
-            let call = find(&request).unwrap().parse(&request, &Options::default());
+            let call = find(&request, &Options::default())
+                .unwrap()
+                .parse(&request, &Options::default());
             assert_eq!(call.claim.unwrap().session_token.as_deref(), expected);
         }
     }

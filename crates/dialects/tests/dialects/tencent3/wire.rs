@@ -3,7 +3,7 @@
 use super::dialects;
 use crate::support::{check_golden, ids, lent};
 use crate::tencent::wire::{Case, cases, faults, name_of};
-use longrun_dialects::{Dialect, Fault, Format, Frame, Reply};
+use longrun_dialects::{Dialect, Fault, Format, Frame, Question, Reply};
 use longrun_model::{Failure, Operation};
 use serde_json::{Value, json};
 
@@ -17,7 +17,8 @@ pub(crate) fn answer(
     outcome: Result<&Operation, &Fault>,
 ) -> Reply {
     let frame = Frame {
-        action,
+        action: action.into(),
+        question: Question::Poll,
         format: Format::Json,
         host: "127.0.0.1",
     };
@@ -76,12 +77,18 @@ fn every_state() {
 /// The code of each fault. Both products have the same ones.
 fn code(fault: &Fault) -> &'static str {
     match name_of(fault) {
-        "malformed" | "unknown-format" | "malformed-time" => "InvalidParameter",
+        "malformed"
+        | "unknown-format"
+        | "malformed-time"
+        | "wrong-type"
+        | "idempotency-mismatch" => "InvalidParameter",
         "too-large" => "RequestSizeLimitExceeded",
         "unknown-method" => "UnsupportedProtocol",
         "unknown-path" | "unknown-action" => "InvalidAction",
         "unknown-version" => "NoSuchVersion",
         "missing-parameter" | "missing-credentials" => "MissingParameter",
+        "resource-in-use" | "busy" => "ResourceInUse",
+        "limit-reached" | "rules-too-large" => "LimitExceeded",
         "invalid-parameter" => "InvalidParameterValue",
         "malformed-credentials" | "unknown-algorithm" => "AuthFailure.InvalidAuthorization",
         "unknown-key" | "disabled-key" => "AuthFailure.SecretIdNotFound",
@@ -89,7 +96,7 @@ fn code(fault: &Fault) -> &'static str {
         "skewed" | "replayed" => "AuthFailure.SignatureExpire",
         "bad-token" | "expired-token" => "AuthFailure.TokenFailure",
         "forbidden" | "wrong-project" => "AuthFailure.UnauthorizedOperation",
-        "not-found" | "gone" => "ResourceNotFound",
+        "not-found" | "gone" | "no-such-resource" => "ResourceNotFound",
         "throttled" => "RequestLimitExceeded",
         "unavailable" | "internal" => "InternalError",
         other => panic!("{other} has no code"),

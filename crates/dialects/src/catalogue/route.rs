@@ -1,0 +1,63 @@
+//! Where an action is asked for, in a cloud that tells actions apart by method and path.
+
+/// A method, and a path with places for parameters: `/v1.0/{project_id}/elbaas/listeners/{listener_id}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The method, in capitals.
+    pub method: Box<str>,
+    /// The path.
+    pub path: Box<str>,
+}
+
+impl Route {
+    /// What stands in the places of the parameters, if `path` is of this form.
+    pub fn bind<'a>(&'a self, path: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
+        let mut bound = Vec::new();
+        let mut given = path.split('/');
+        for segment in self.path.split('/') {
+            let found = given.next()?;
+            match place(segment) {
+                Some(name) if !found.is_empty() => bound.push((name, found)),
+                None if found == segment => (),
+                Some(_) | None => return None,
+            }
+        }
+        given.next().is_none().then_some(bound)
+    }
+
+    /// The names of the parameters in the path.
+    pub fn places(&self) -> impl Iterator<Item = &str> {
+        self.path.split('/').filter_map(place)
+    }
+}
+
+fn place(segment: &str) -> Option<&str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_bound_as_a_whole() {
+        let route = Route {
+            method: "PUT".into(),
+            path: "/v1.0/{project_id}/elbaas/listeners/{listener_id}".into(),
+        };
+        assert!(route.places().eq(["project_id", "listener_id"]));
+        for (path, expected) in [
+            (
+                "/v1.0/p/elbaas/listeners/l",
+                Some(vec![("project_id", "p"), ("listener_id", "l")]),
+            ),
+            ("/v1.0/p/elbaas/listeners/", None),
+            ("/v1.0/p/elbaas/listeners", None),
+            ("/v1.0/p/elbaas/listeners/l/members", None),
+            ("/v1/p/elbaas/listeners/l", None),
+            ("", None),
+        ] {
+            assert_eq!(route.bind(path), expected, "{path}");
+        }
+    }
+}
