@@ -1,8 +1,8 @@
 //! Watching a task in somebody else's cloud: when to ask, when to back off, who shares the answer.
 //!
 //! A [`Watch`] is one task from the first poll to its end: it is told what came of each poll and says when to ask next.
-//! [`Share`] lets many wait for the answers of one asker, a [`Bucket`] keeps the quota of an account, and a [`Breaker`]
-//! spares an upstream that is down. This crate does no IO, reads no clock and draws no random number: it is handed the
+//! [`Share`] lets many wait for the answers of one asker, a [`Bucket`] keeps the quota of an account, a [`Breaker`] spares
+//! an upstream that is down, and a [`Schedule`] puts them together for many tasks in several clouds. This crate does no IO, reads no clock and draws no random number: it is handed the
 //! answer, the instant and the chance, and gives advice. It never takes an error of a poll for an error of the task.
 //!
 //! A wait, as a program carries it out; the cloud here answers at once, and time passes by saying so:
@@ -44,6 +44,7 @@ mod advice;
 mod breaker;
 mod bucket;
 mod pace;
+mod schedule;
 mod share;
 mod watch;
 
@@ -51,5 +52,6 @@ pub use advice::{Answer, Next, Outcome, Reason, Step, Trouble};
 pub use breaker::{Breaker, Fuse, Permit};
 pub use bucket::{Bucket, Quota};
 pub use pace::{Ask, Backoff, Chance, HINT_MILLIS_MAX, Pace, Rhythm};
+pub use schedule::{Health, LaneId, Schedule, Turn};
 pub use share::{Joined, Key, Poller, Share, Told, Wish};
 pub use watch::Watch;

@@ -135,6 +135,12 @@ impl<W: Ord + Clone> Share<W> {
         self.entries.get(key).map(|entry| &entry.watch)
     }
 
+    /// Who waits for a task.
+    pub fn waiters(&self, key: &Key) -> impl Iterator<Item = &W> {
+        let entry = self.entries.get(key);
+        entry.into_iter().flat_map(|entry| entry.waiters.keys())
+    }
+
     /// How many tasks are watched.
     pub fn len(&self) -> usize {
         self.entries.len()
