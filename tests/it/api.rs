@@ -89,6 +89,21 @@ impl Api {
             .await
     }
 
+    /// Submits an operation under an idempotency key, and hands back whatever comes.
+    pub(crate) async fn submit_under(
+        &self,
+        key: &str,
+        submission: &Value,
+    ) -> reqwest::Result<Response> {
+        self.client
+            .post(format!("{}/api/v1/operations", self.url))
+            .bearer_auth(&self.token)
+            .header("Idempotency-Key", key)
+            .json(submission)
+            .send()
+            .await
+    }
+
     /// The operation with this id.
     pub(crate) async fn get(&self, id: &str) -> Value {
         self.call(Method::GET, &format!("/api/v1/operations/{id}"), None)

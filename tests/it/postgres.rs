@@ -1,6 +1,10 @@
-//! Two servers on one PostgreSQL database: what one commits, the other knows.
+//! Several servers on one PostgreSQL database: what one commits, the others know, and none is missed that is killed.
 //!
 //! They run when `LONGRUN_TEST_POSTGRES` names a server whose user may make databases, and say so when they do not.
+
+mod cluster;
+mod fire;
+mod standby;
 
 use crate::api::Api;
 use crate::program::{Program, TOKEN};
@@ -17,8 +21,9 @@ use tokio_postgres::NoTls;
 
 /// The master key that all servers of a test share.
 const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
-/// How long it may take until a server hears of what another one has committed, on a machine that does much else.
-const WAKING: Duration = Duration::from_secs(2);
+/// How long it may take until a server hears of what another one has committed, on a machine that does much else: less
+/// than callers wait in any case.
+const WAKING: Duration = Duration::from_secs(30);
 /// How long a key that was switched off may still be accepted elsewhere.
 const SWITCHING_OFF: Duration = Duration::from_secs(5);
 /// Callers that submit while a server is killed.

@@ -25,6 +25,11 @@ struct Arguments {
 enum Task {
     /// Every check and test; installs what they need
     Test,
+    /// Tests that can be larger, at their whole size
+    Stress {
+        /// Parts of the names of tests, in place of all that can be larger
+        names: Vec<String>,
+    },
     /// Figures beside what the machine could do at best; charts go to target/bench
     Bench {
         /// For the benchmark itself: `--only submit`, `--seconds 5`, `--full`, `--profile "poll tencent-bm"`; or `--micro`
@@ -38,6 +43,7 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Test => test::run(),
+        Task::Stress { names } => test::stress(&names),
         Task::Bench { arguments } => bench::run(&arguments),
         Task::Tidy => tidy::run(),
     };

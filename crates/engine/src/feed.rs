@@ -23,6 +23,8 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         match shared.store.changes(cursor.clone()).await {
             Ok(mut changes) => {
                 failures = 0;
+                // The first look only finds out where to begin, and somebody may have begun to wait before it.
+                changes.missed |= cursor == Cursor::default();
                 cursor = std::mem::take(&mut changes.cursor);
                 take(&shared, &changes);
             }

@@ -44,10 +44,35 @@ pub(crate) fn run() -> Result<ExitCode> {
         ("LONGRUN_BIN", program.as_os_str()),
         ("LONGRUN_TEST_PYTHON", python.as_os_str()),
         ("LONGRUN_TEST_POSTGRES", cluster.url()),
+        ("LONGRUN_TEST_POSTGRES_PROGRAMS", cluster.programs()),
     ])?;
     drop(cluster);
     say::line(format_args!("\n{counts}"));
     Ok(counts.exit_code())
+}
+
+/// The tests that can be larger, as large as they should be run at least once. They say on their own what they measure.
+const LARGER: &[&str] = &["postgres::fire"];
+
+/// Runs those tests that can be larger at their whole size, or others that are named.
+pub(crate) fn stress(names: &[String]) -> Result<ExitCode> {
+    say::heading("build: the program `longrun`");
+    let program = build::longrun()?;
+    say::heading("postgres: a cluster for the tests");
+    let cluster = postgres::start(&metadata()?.target_directory.join("stress"))?;
+    say::heading("stress: at their whole size");
+    let mut tests = cargo(["test", "--package=longrun-tests", "--test=it", "--"]);
+    tests.arg("--nocapture").args(names);
+    if names.is_empty() {
+        tests.args(LARGER);
+    }
+    tests
+        .env("LONGRUN_TEST_WHOLE", "1")
+        .env("LONGRUN_BIN", program)
+        .env("LONGRUN_TEST_POSTGRES", cluster.url())
+        .env("LONGRUN_TEST_POSTGRES_PROGRAMS", cluster.programs());
+    shell::run(&mut tests)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Only where cargo-deny is installed: it takes longer to build than all the rest, and what it watches changes only

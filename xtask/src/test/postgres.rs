@@ -57,6 +57,11 @@ impl Cluster {
         self.url.as_ref()
     }
 
+    /// The folder with its programs.
+    pub(crate) fn programs(&self) -> &OsStr {
+        self.programs.as_ref()
+    }
+
     /// The server's first process.
     pub(crate) fn process(&self) -> Result<u32> {
         let file = fs::read_to_string(self.data().join("postmaster.pid"))?;
