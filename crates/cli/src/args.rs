@@ -1,6 +1,6 @@
 //! What can be typed. The arguments of each command stand beside the command.
 
-use crate::commands::{bulk, keys, list, one, serve, shell, submit, work};
+use crate::commands::{backup, bulk, check, keys, list, migrate, one, serve, shell, submit, work};
 use crate::demo;
 use crate::wait;
 
@@ -43,6 +43,12 @@ pub(crate) enum Command {
     Delete(one::Args),
     /// Manages access keys and tokens
     Keys(keys::Args),
+    /// Copies a store file while servers use it
+    Backup(backup::Args),
+    /// Checks that all in a store fits together; servers may go on using it
+    Check(check::Args),
+    /// Moves a store with everything in it: from a file to a database, back, or to another of its sort
+    Migrate(migrate::Args),
     /// Carries out operations: runs a command once per resource
     Worker(work::Args),
     /// Prints a script that makes a shell complete the arguments
@@ -129,8 +135,32 @@ mod tests {
             ("completions", false),
             ("man", true),
         ] {
-            let parsed = Cli::try_parse_from(["longrun"].into_iter().chain(line.split(' ')));
-            assert_eq!(parsed.is_ok(), good, "{line}: {parsed:?}");
+            check(line, good);
         }
+    }
+
+    #[test]
+    fn commands_for_whole_stores() {
+        for (line, good) in [
+            ("backup copy.db", true),
+            ("backup copy.db --store sqlite:a.db", true),
+            ("backup", false),
+            ("check --store sqlite:a.db --json", true),
+            ("check a.db", false),
+            ("migrate --from sqlite:a.db --to postgres://u@h/d", true),
+            ("migrate --from sqlite:a.db --abandon", true),
+            ("migrate --from sqlite:a.db", false),
+            (
+                "migrate --from sqlite:a.db --to sqlite:b.db --abandon",
+                false,
+            ),
+        ] {
+            check(line, good);
+        }
+    }
+
+    fn check(line: &str, good: bool) {
+        let parsed = Cli::try_parse_from(["longrun"].into_iter().chain(line.split(' ')));
+        assert_eq!(parsed.is_ok(), good, "{line}: {parsed:?}");
     }
 }

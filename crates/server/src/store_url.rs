@@ -2,7 +2,7 @@
 
 use crate::StartError;
 use longrun_store::{
-    MemoryStore, PostgresStore, PostgresUrl, PostgresUrlError, SqliteStore, Store,
+    Location, MemoryStore, PostgresStore, PostgresUrl, PostgresUrlError, SqliteStore, Store,
 };
 use std::error::Error;
 use std::fmt;
@@ -29,6 +29,15 @@ impl StoreUrl {
             Self::Sqlite(path) => Arc::new(SqliteStore::open(path)?),
             Self::Postgres(url) => Arc::new(PostgresStore::open(url).await?),
         })
+    }
+
+    /// Where the store is, if it outlives its program.
+    pub fn location(&self) -> Option<Location> {
+        match self {
+            Self::Memory => None,
+            Self::Sqlite(path) => Some(Location::File(path.clone())),
+            Self::Postgres(url) => Some(Location::Database(url.clone())),
+        }
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Named {
 }
 
 /// What a commit makes of a document.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DocumentChange {
     /// Its new version.
     pub(crate) version: u64,

@@ -50,4 +50,20 @@ pub enum StoreError {
         /// What the database, or the connection, said last.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The store is being moved to another place.
+    #[error(
+        "the store is being moved to `{0}`: finish that with `longrun migrate`, or give it up with `--abandon`"
+    )]
+    Moving(String),
+    /// The store was moved to another place.
+    #[error("the store was moved to `{0}`, and what is here is no longer used")]
+    Moved(String),
+    /// The store is being filled from another one.
+    #[error(
+        "the store is being filled by `longrun migrate`, and is not whole before that has finished"
+    )]
+    Filling,
+    /// A file stands where one shall be made.
+    #[error("`{0}` is there already")]
+    Exists(String),
 }

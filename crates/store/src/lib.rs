@@ -19,6 +19,7 @@
 //! ```
 
 mod access_key;
+mod archive;
 mod document;
 mod doing;
 mod error;
@@ -35,6 +36,9 @@ mod workset;
 mod write;
 
 pub use access_key::AccessKey;
+pub use archive::{
+    Checked, Doing, Location, MigrateError, Migrated, Step, Tell, abandon, check, migrate,
+};
 pub use document::{Document, PutDocument};
 pub use error::StoreError;
 pub use feed::{Changed, Changes, Cursor, Queued};
@@ -42,7 +46,7 @@ pub use limits::{Limits, Share};
 pub use memory::MemoryStore;
 pub use postgres::{PostgresStore, PostgresUrl, PostgresUrlError};
 pub use query::{Due, Filter, HistoryEntry, Page};
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteStore, backup};
 pub use write::{LeaseWish, Refused, Submitted, Write, Written};
 
 use futures_util::future::{BoxFuture, FutureExt, ready};

@@ -1,12 +1,17 @@
 //! The commands, each with its arguments.
 
+pub(crate) mod backup;
 pub(crate) mod bulk;
+pub(crate) mod check;
 pub(crate) mod events;
 mod follow;
 pub(crate) mod keys;
 mod keys_local;
 pub(crate) mod list;
+pub(crate) mod migrate;
 pub(crate) mod one;
+mod place;
+mod progress;
 pub(crate) mod serve;
 pub(crate) mod shell;
 mod show;
@@ -31,6 +36,9 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Cancel(args) => one::cancel(&args).await?,
         Command::Events(args) => events::run(&args).await?,
         Command::Delete(args) => one::delete(&args).await?,
+        Command::Backup(args) => backup::run(args)?,
+        Command::Check(args) => return check::run(args).await,
+        Command::Migrate(args) => migrate::run(args).await?,
         Command::Keys(args) => keys::run(args).await?,
         Command::Worker(args) => work::run(args).await?,
         Command::Completions(args) => shell::completions(&args)?,

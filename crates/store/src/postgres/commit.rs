@@ -8,6 +8,7 @@
 use crate::postgres::connections::Connections;
 use crate::postgres::failure::{Failure, Sort};
 use crate::postgres::found::{Found, View};
+use crate::postgres::holder;
 use crate::postgres::needs::Needs;
 use crate::postgres::save;
 use crate::postgres::session::{Session, Step, column};
@@ -31,7 +32,9 @@ const COMMITS_KEPT: i64 = 10_000;
 /// After how many commits those that are too many are deleted.
 const COMMITS_SWEPT: i64 = 500;
 
-const REGISTER: &str = "INSERT INTO server (last) VALUES (0) RETURNING id";
+// Waits for whoever is taking the store away from servers, and finds no row then.
+const REGISTER: &str = "INSERT INTO server (last) \
+    SELECT 0 FROM meta WHERE name = 'state' AND value = '' FOR SHARE RETURNING id";
 // A server that was not heard of for a day has ended: what it did, everybody knows by now.
 const RETIRE_CHANGES: &str = "DELETE FROM change WHERE server IN \
     (SELECT id FROM server WHERE heard_at < now() - interval '1 day')";
@@ -50,9 +53,9 @@ const SWEEP: &str = "DELETE FROM change WHERE server = $1 AND number <= $2";
 const AVOID: &str = "INSERT INTO change (server, number, void, record) VALUES ($1, $2, TRUE, '') \
     ON CONFLICT (server, number) DO UPDATE SET record = change.record RETURNING void";
 
-/// Says that this server exists: its number.
+/// Says that this server exists: its number. Refused if servers may not use the store.
 pub(super) async fn register(connections: &Connections) -> Result<i64, StoreError> {
-    connections
+    let registered = connections
         .read(|| async {
             let session = connections.session().await?;
             let doing = "tell other servers of this one";
@@ -61,9 +64,17 @@ pub(super) async fn register(connections: &Connections) -> Result<i64, StoreErro
             session.query(doing, RETIRE_TURNS, Vec::new()).await?;
             let rows = session.query(doing, REGISTER, Vec::new()).await?;
             session.settle();
-            rows.first().map_or(Ok(0), |row| column(row, 0))
+            rows.first().map(|row| column(row, 0)).transpose()
         })
-        .await
+        .await?;
+    match registered {
+        Some(server) => Ok(server),
+        None => {
+            holder::state(connections).await?.admit()?;
+            let why = "nothing says whether servers may use it".to_owned();
+            Err(StoreError::Unsuitable(why))
+        }
+    }
 }
 
 /// What makes commits, one at a time.
@@ -206,7 +217,8 @@ impl Writer {
                     server
                 }
                 Err(error) => {
-                    let sort = Sort::Lost;
+                    let is_refused = !matches!(error, StoreError::Database { .. });
+                    let sort = if is_refused { Sort::Final } else { Sort::Lost };
                     return Tried::Undone(Failure { error, sort });
                 }
             },

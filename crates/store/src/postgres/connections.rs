@@ -8,6 +8,8 @@ use crate::postgres::{PostgresUrl, tls};
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use std::time::Duration;
 
+/// How long the database may take when nobody waits for it but whoever moves or checks a whole store.
+const PATIENCE: Duration = Duration::from_secs(3600);
 /// How often a read is tried, if the database does not answer.
 const READS_MAX: u32 = 3;
 /// The pause before the second of them.
@@ -44,6 +46,12 @@ impl Connections {
     pub(super) async fn session(&self) -> Result<Session, Failure> {
         let connection = self.pool.get().await.map_err(Failure::of_pool)?;
         Ok(Session::new(connection, self.timeout))
+    }
+
+    /// A connection for what may take long.
+    pub(super) async fn patient_session(&self) -> Result<Session, Failure> {
+        let connection = self.pool.get().await.map_err(Failure::of_pool)?;
+        Ok(Session::new(connection, self.timeout.max(PATIENCE)))
     }
 
     /// Forgets the connections that are free: after one was lost, the others lead to the same place.

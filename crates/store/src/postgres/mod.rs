@@ -5,11 +5,13 @@
 //! locks keep servers apart; no statement waits for a row while it holds one with a higher key, so that they do not wait
 //! for each other in a circle. Names are kept as bytes, because a text of PostgreSQL cannot hold every text.
 
+mod archive;
 mod changes;
 mod commit;
 mod connections;
 mod failure;
 mod found;
+mod holder;
 mod needs;
 mod reads;
 mod row;
@@ -20,9 +22,12 @@ mod tls;
 mod url;
 mod waiting;
 
+pub(crate) use holder::PostgresHolder;
 pub use url::{PostgresUrl, PostgresUrlError};
 
+use crate::archive::Archive;
 use crate::feed::{Changes, Cursor};
+use crate::postgres::archive::PostgresArchive;
 use crate::postgres::commit::Writer;
 use crate::postgres::connections::Connections;
 use crate::{
@@ -70,6 +75,13 @@ impl PostgresStore {
     fn lateness_millis(&self) -> i64 {
         (self.server.load(Relaxed) % SPREAD) * self.timer_spread_millis
     }
+}
+
+/// The store in the database at `url` as it is now, whoever uses it.
+pub(crate) async fn archive(url: &PostgresUrl) -> Result<Box<dyn Archive>, StoreError> {
+    let connections = Connections::new(url)?;
+    schema::check_is_current(&connections, url).await?;
+    Ok(Box::new(PostgresArchive::new(&connections).await?))
 }
 
 impl Store for PostgresStore {

@@ -293,13 +293,17 @@ pub(super) async fn access_keys(connections: &Connections) -> Result<Vec<AccessK
     connections
         .read(|| async {
             let session = connections.session().await?;
-            let rows = session
-                .query("read the access keys", ACCESS_KEYS, Vec::new())
-                .await?;
+            let access_keys = access_keys_in(&session).await?;
             session.settle();
-            rows.iter().map(access_key).collect()
+            Ok(access_keys)
         })
         .await
+}
+
+/// The same on a connection.
+pub(super) async fn access_keys_in(session: &Session) -> Result<Vec<AccessKey>, Failure> {
+    let rows = session.query("read the access keys", ACCESS_KEYS, Vec::new());
+    rows.await?.iter().map(access_key).collect()
 }
 
 fn access_key(row: &Row) -> Result<AccessKey, Failure> {
@@ -352,6 +356,11 @@ async fn secret_in(session: &Session, proposal: [u8; 16]) -> Result<[u8; 16], Fa
     session.query(doing, PROPOSE_SECRET, values).await?;
     let rows = session.query(doing, SECRET, Vec::new()).await?;
     let bytes: &[u8] = rows.first().map_or(Ok(&[][..]), |row| column(row, 0))?;
+    secret_of(bytes)
+}
+
+/// The secret in these bytes.
+pub(super) fn secret_of(bytes: &[u8]) -> Result<[u8; 16], Failure> {
     let malformed = || StoreError::Unsuitable("the secret of its ids is damaged".to_owned());
     bytes.try_into().map_err(|_| malformed().into())
 }

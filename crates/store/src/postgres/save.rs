@@ -21,6 +21,26 @@ pub(super) fn steps(found: &Found, changes: &Changes) -> Vec<Step> {
     steps
 }
 
+/// The step that saves parts of histories: the number of the operation's row, that of the last event, and the events.
+pub(super) fn histories(parts: Vec<(i64, u64, Vec<u8>)>) -> Option<Step> {
+    let mut rows = (Vec::new(), Vec::new(), Vec::new());
+    for (row, last, events) in parts {
+        rows.0.push(row);
+        rows.1.push(last.cast_signed());
+        rows.2.push(events);
+    }
+    save_histories(rows)
+}
+
+fn save_histories((rows, lasts, parts): (Vec<i64>, Vec<i64>, Vec<Vec<u8>>)) -> Option<Step> {
+    step(
+        "save parts of histories",
+        SAVE_HISTORY,
+        rows,
+        vec![Box::new(lasts), Box::new(parts)],
+    )
+}
+
 /// The rows that change, table by table.
 #[derive(Default)]
 struct Rows {
@@ -282,7 +302,6 @@ impl Rows {
     fn steps(self) -> Vec<Step> {
         let (chunk_keys, numbers, chunks) = self.chunks;
         let (member_keys, ids, positions) = self.members;
-        let (history_keys, lasts, parts) = self.histories;
         let (timer_keys, dues) = self.timers_set;
         let mut steps: Vec<Option<Step>> = vec![
             self.inserted.step(),
@@ -299,12 +318,7 @@ impl Rows {
                 member_keys,
                 vec![Box::new(ids), Box::new(positions)],
             ),
-            step(
-                "save parts of histories",
-                SAVE_HISTORY,
-                history_keys,
-                vec![Box::new(lasts), Box::new(parts)],
-            ),
+            save_histories(self.histories),
             self.idempotent.step(),
             self.enqueued.step(),
             step("keep the queue", DEQUEUE, self.dequeued, Vec::new()),

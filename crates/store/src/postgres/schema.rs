@@ -11,7 +11,7 @@ use crate::postgres::session::{Session, column};
 use tokio_postgres::error::SqlState;
 
 /// What each schema adds to the one before it. The number of the schema is the number of steps that were taken.
-const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2, SCHEMA_3];
+const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4];
 
 /// Holds the number of the schema in its one row.
 const VERSION_TABLE: &str = "
@@ -114,6 +114,11 @@ const SCHEMA_3: &str = "
     INSERT INTO meta (name, value) VALUES ('lines', '');
 ";
 
+/// What may be done with the store: nothing is written there as long as servers may use it.
+const SCHEMA_4: &str = "
+    INSERT INTO meta (name, value) VALUES ('state', '');
+";
+
 /// How often the table for the schema's number is made: two servers that start at once may cross.
 const TRIES_MAX: usize = 5;
 
@@ -146,6 +151,30 @@ pub(super) async fn prepare(
         }
         Err(failure) => Err(failure.error),
     }
+}
+
+/// Refuses databases that are not stores of the latest schema.
+pub(super) async fn check_is_current(
+    connections: &Connections,
+    url: &PostgresUrl,
+) -> Result<(), StoreError> {
+    let session = connections.session().await.map_err(|one| one.error)?;
+    let found = match version(&session).await {
+        Ok(found) => found,
+        Err(failure) if has(&failure, &SqlState::UNDEFINED_TABLE) => {
+            let why = format!("there is no store in `{url}`");
+            return Err(StoreError::Unsuitable(why));
+        }
+        Err(failure) => return Err(failure.error),
+    };
+    session.settle();
+    if steps_left(found)?.is_empty() {
+        return Ok(());
+    }
+    Err(StoreError::Unsuitable(format!(
+        "its schema is {found}, and a server brings it to {} when it is started on it",
+        MIGRATIONS.len()
+    )))
 }
 
 /// The steps that a database of schema `found` still needs.

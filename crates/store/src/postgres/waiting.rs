@@ -4,7 +4,7 @@ use crate::layout::row_id;
 use crate::postgres::connections::Connections;
 use crate::postgres::failure::Failure;
 use crate::postgres::needs::{Needs, Scope};
-use crate::postgres::session::{Step, column};
+use crate::postgres::session::{Session, Step, column};
 use crate::record::phase_code;
 use crate::turns::{Book, Turn};
 use crate::{Limits, StoreError};
@@ -176,12 +176,17 @@ pub(super) async fn turns(connections: &Connections) -> Result<Turns, StoreError
     connections
         .read(|| async {
             let session = connections.session().await?;
-            let rows = session.query("read whose turn it is", TURNS, Vec::new());
-            let turns = rows.await?.iter().map(turn).collect();
+            let turns = turns_in(&session).await?;
             session.settle();
-            turns
+            Ok(turns)
         })
         .await
+}
+
+/// The same on a connection.
+pub(super) async fn turns_in(session: &Session) -> Result<Turns, Failure> {
+    let rows = session.query("read whose turn it is", TURNS, Vec::new());
+    rows.await?.iter().map(turn).collect()
 }
 
 fn turn(row: &Row) -> Result<(KindName, Turn), Failure> {

@@ -10,6 +10,7 @@ mod events;
 mod feed;
 mod head;
 mod resources;
+mod state;
 
 pub(crate) use access_key::{read_access_key, write_access_key};
 pub(crate) use code::{phase_code, phase_of};
@@ -17,6 +18,7 @@ pub(crate) use events::{read_events, write_events};
 pub(crate) use feed::{read_feed, write_feed};
 pub(crate) use head::{Columns, read_head, write_head};
 pub(crate) use resources::{read_resources, write_resources};
+pub(crate) use state::{read_state, write_state};
 
 use longrun_model::{Failure, Json, Timestamp};
 use serde::{Deserialize, Serialize};

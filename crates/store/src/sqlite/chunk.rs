@@ -166,6 +166,19 @@ fn save(
     Ok(())
 }
 
+/// How many chunks there are of an operation.
+pub(super) fn count(connection: &Connection, key: OperationKey) -> Result<u64, StoreError> {
+    let last = (1 << NUMBER_BITS) - 1;
+    let count: i64 = connection
+        .prepare_cached("SELECT count(*) FROM chunk WHERE key BETWEEN ?1 AND ?2")
+        .and_then(|mut statement| {
+            let range = [chunk_key(key, 0), chunk_key(key, last)];
+            statement.query_row(range, |row| row.get(0))
+        })
+        .doing("count chunks")?;
+    Ok(count.max(0).cast_unsigned())
+}
+
 /// Deletes all resources of a large operation.
 pub(super) fn delete(connection: &Connection, key: OperationKey) -> Result<(), StoreError> {
     connection

@@ -4,8 +4,11 @@
 //! read, each seeing the last commit as it was when they began. Resources and history are kept as blobs, beside the
 //! columns that something is found by.
 
+mod archive;
+mod backup;
 mod chunk;
 mod claim;
+mod holder;
 mod names;
 mod reader;
 mod row;
@@ -14,7 +17,12 @@ mod schema;
 mod tables;
 mod writer;
 
+pub use backup::backup;
+pub(crate) use holder::SqliteHolder;
+
+use crate::archive::Archive;
 use crate::doing::Doing;
+use crate::sqlite::archive::SqliteArchive;
 use crate::sqlite::claim::Claim;
 use crate::sqlite::reader::{Reader, Readers};
 use crate::sqlite::writer::Writer;
@@ -44,6 +52,7 @@ impl SqliteStore {
         let path = claim::resolved(path)?;
         let claim = Claim::take(&path)?;
         let writer = Writer::open(&path)?;
+        writer.state()?.admit()?;
         Ok(Self {
             readers: Arc::new(Readers::new(path)),
             writer: Mutex::new(writer),
@@ -71,6 +80,12 @@ impl SqliteStore {
             },
         }
     }
+}
+
+/// The store in the file at `path` as it is now, whoever has it open.
+pub(crate) fn archive(path: &Path) -> Result<Box<dyn Archive>, StoreError> {
+    let reader = Reader::open_checked(path)?;
+    Ok(Box::new(SqliteArchive::new(reader)?))
 }
 
 impl Store for SqliteStore {

@@ -61,16 +61,24 @@ impl Readers {
 /// A connection that reads, and the names it has met.
 #[derive(Debug)]
 pub(super) struct Reader {
-    connection: Connection,
-    names: Dictionary,
+    pub(super) connection: Connection,
+    pub(super) names: Dictionary,
 }
 
 impl Reader {
-    fn open(path: &Path) -> Result<Self, StoreError> {
+    /// A reader of the file at `path`, which a writer has opened.
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         Ok(Self {
             connection: schema::open_reader(path)?,
             names: Dictionary::default(),
         })
+    }
+
+    /// A reader of a file that nobody may have looked at before.
+    pub(super) fn open_checked(path: &Path) -> Result<Self, StoreError> {
+        let reader = Self::open(path)?;
+        schema::check_is_current(&reader.connection, path)?;
+        Ok(reader)
     }
 
     /// The operation with this key; without its resources if they are many, as reading them takes long.
@@ -171,35 +179,42 @@ impl Reader {
         after: u64,
         limit: usize,
     ) -> Result<Vec<HistoryEntry>, StoreError> {
-        self.at_one_moment(|reader| {
-            let Some((operation, own)) = reader.row_with_events(key)? else {
-                return Ok(Vec::new());
-            };
-            let mut entries = Vec::new();
-            let unreadable = unreadable("the history", key);
-            record::read_events(&operation, &own, after, &mut entries).map_err(&unreadable)?;
-            let mut statement = reader
-                .connection
-                .prepare_cached(
-                    "SELECT events FROM history WHERE operation = ?1 AND last > ?2 ORDER BY last",
-                )
-                .doing("prepare to read a history")?;
-            let mut rows = statement
-                .query([row_id(key), i64::try_from(after).unwrap_or(i64::MAX)])
-                .doing("read a history")?;
-            // A short commit may have found room in the operation's row after a long one had not.
-            let in_row = entries.len();
-            while entries.len() - in_row < limit
-                && let Some(row) = rows.next().doing("read a history")?
-            {
-                let events = blob(row, 0)?.unwrap_or_default();
-                record::read_events(&operation, events, after, &mut entries)
-                    .map_err(&unreadable)?;
-            }
-            entries.sort_unstable_by_key(|entry| entry.number);
-            entries.truncate(limit);
-            Ok(entries)
-        })
+        self.at_one_moment(|reader| reader.history_in(key, after, limit))
+    }
+
+    /// The same inside a transaction.
+    pub(super) fn history_in(
+        &mut self,
+        key: OperationKey,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<HistoryEntry>, StoreError> {
+        let Some((operation, own)) = self.row_with_events(key)? else {
+            return Ok(Vec::new());
+        };
+        let mut entries = Vec::new();
+        let unreadable = unreadable("the history", key);
+        record::read_events(&operation, &own, after, &mut entries).map_err(&unreadable)?;
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT events FROM history WHERE operation = ?1 AND last > ?2 ORDER BY last",
+            )
+            .doing("prepare to read a history")?;
+        let mut rows = statement
+            .query([row_id(key), i64::try_from(after).unwrap_or(i64::MAX)])
+            .doing("read a history")?;
+        // A short commit may have found room in the operation's row after a long one had not.
+        let in_row = entries.len();
+        while entries.len() - in_row < limit
+            && let Some(row) = rows.next().doing("read a history")?
+        {
+            let events = blob(row, 0)?.unwrap_or_default();
+            record::read_events(&operation, events, after, &mut entries).map_err(&unreadable)?;
+        }
+        entries.sort_unstable_by_key(|entry| entry.number);
+        entries.truncate(limit);
+        Ok(entries)
     }
 
     /// The operations whose timers have run out at `now`, and when the next one will.

@@ -196,14 +196,8 @@ impl<'t, 'c> Saver<'t, 'c> {
         let Some((last, _)) = touched.events.last() else {
             return Ok(());
         };
-        self.tables
-            .connection
-            .prepare_cached("INSERT INTO history (operation, last, events) VALUES (?1, ?2, ?3)")
-            .and_then(|mut statement| {
-                let last = last.cast_signed();
-                statement.execute(params![row_id(touched.operation.key), last, self.events])
-            })
-            .doing("save a part of the history")?;
+        let row = row_id(touched.operation.key);
+        save_history(self.tables.connection, row, *last, &self.events)?;
         self.events.clear();
         Ok(())
     }
@@ -256,6 +250,20 @@ impl<'t, 'c> Saver<'t, 'c> {
         }
         Ok(())
     }
+}
+
+/// Saves a part of the history of the operation in `row` that has a row of its own.
+pub(super) fn save_history(
+    connection: &Connection,
+    row: i64,
+    last: u64,
+    events: &[u8],
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("INSERT INTO history (operation, last, events) VALUES (?1, ?2, ?3)")
+        .and_then(|mut statement| statement.execute(params![row, last.cast_signed(), events]))
+        .doing("save a part of the history")?;
+    Ok(())
 }
 
 fn save_idempotency(

@@ -141,6 +141,29 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Refuses files that are not stores of this program.
+pub(super) fn check_is_ours(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    match schema_of(connection, path)? {
+        0 => {
+            let why = format!("there is no store in `{}`", path.display());
+            Err(StoreError::Unsuitable(why))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses files that are not stores of the latest schema.
+pub(super) fn check_is_current(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    check_is_ours(connection, path)?;
+    match schema_of(connection, path)? {
+        found if found < MIGRATIONS.len() => Err(StoreError::Unsuitable(format!(
+            "its schema is {found}, and a server brings it to {} when it is started on it",
+            MIGRATIONS.len()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// The schema of the file: 0 if it is empty. Nothing is written, as the file may be another program's.
 fn schema_of(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));

@@ -1,14 +1,17 @@
 //! The one connection that writes.
 
+use crate::archive::{Contents, Documents, Parcel, State};
 use crate::doing::Doing;
-use crate::record::phase_code;
+use crate::layout::{self, row_id};
+use crate::record::{self, Unreadable, phase_code};
 use crate::sqlite::row::{Dictionary, column};
 use crate::sqlite::tables::SqliteTables;
 use crate::sqlite::{save, schema};
 use crate::turns::{Book, Turn};
+use crate::workset::{AccessKeyChange, Changes};
 use crate::{Committed, Limits, StoreError, Write, workset};
 use longrun_model::{Account, KindName, Phase, Timestamp};
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -53,6 +56,65 @@ impl Writer {
         writes: Vec<Write>,
         now: Timestamp,
     ) -> Result<Committed, StoreError> {
+        self.transact(|tables| {
+            let (changes, results) = workset::run(tables, writes, now)?;
+            save::save(tables, &changes)?;
+            Ok(results)
+        })
+    }
+
+    /// Keeps operations of another store, which are none of those that are here.
+    pub(super) fn fill(&mut self, parcels: Vec<Parcel>) -> Result<(), StoreError> {
+        self.transact(|tables| {
+            for parcel in parcels {
+                tables.last_key = tables.last_key.max(parcel.operation.key.get());
+                let (touched, parts) = layout::arrived(parcel);
+                let row = row_id(touched.operation.key);
+                let changes = Changes {
+                    operations: vec![touched],
+                    ..Changes::default()
+                };
+                save::save(tables, &changes)?;
+                for (last, events) in parts {
+                    save::save_history(tables.connection, row, last, &events)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Keeps what another store has besides operations.
+    pub(super) fn furnish(&mut self, contents: Contents) -> Result<(), StoreError> {
+        self.transact(|tables| {
+            for (kind, turn) in contents.turns {
+                tables.book.take_turn(kind.clone(), turn);
+                tables.round.turned.insert(kind);
+            }
+            let access_keys = contents.access_keys.into_iter();
+            let changes = Changes {
+                access_keys: access_keys.map(AccessKeyChange::Put).collect(),
+                ..Changes::default()
+            };
+            save::save(tables, &changes)
+        })
+    }
+
+    /// Keeps documents of another store.
+    pub(super) fn put_documents(&mut self, documents: Documents) -> Result<(), StoreError> {
+        self.transact(|tables| {
+            let changes = Changes {
+                documents,
+                ..Changes::default()
+            };
+            save::save(tables, &changes)
+        })
+    }
+
+    /// Carries out one transaction.
+    fn transact<R>(
+        &mut self,
+        run: impl FnOnce(&mut SqliteTables<'_>) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
         let memory = self.memory.take();
         let transaction = self
             .connection
@@ -69,14 +131,34 @@ impl Writer {
             last_key,
         } = &mut memory;
         let mut tables = SqliteTables::new(&transaction, names, book, *last_key)?;
-        let (changes, results) = workset::run(&mut tables, writes, now)?;
-        save::save(&mut tables, &changes)?;
+        let result = run(&mut tables)?;
         let given = tables.last_key;
         drop(tables);
         memory.last_key = given;
         transaction.commit().doing("commit")?;
         self.memory = Some(memory);
-        Ok(results)
+        Ok(result)
+    }
+
+    /// What may be done with the store.
+    pub(super) fn state(&self) -> Result<State, StoreError> {
+        let sql = "SELECT value FROM meta WHERE name = 'state'";
+        let blob: Option<Vec<u8>> = self
+            .connection
+            .query_row(sql, [], |row| row.get(0))
+            .optional()
+            .doing("read what may be done with the store")?;
+        record::read_state(&blob.unwrap_or_default())
+            .map_err(|Unreadable| StoreError::Unsuitable("its state is damaged".to_owned()))
+    }
+
+    /// Says from here on that this may be done with the store.
+    pub(super) fn mark(&self, state: &State) -> Result<(), StoreError> {
+        let sql = "INSERT OR REPLACE INTO meta (name, value) VALUES ('state', ?1)";
+        self.connection
+            .execute(sql, [record::write_state(state)])
+            .doing("save what may be done with the store")?;
+        Ok(())
     }
 
     /// Moves the log into the file, so that the file alone is the whole store, once reads that run have ended.
@@ -124,19 +206,8 @@ impl Memory {
 /// Whose turn it was, and how much runs.
 fn read_book(connection: &Connection, names: &mut Dictionary) -> Result<Book, StoreError> {
     let mut book = Book::default();
-    let sql = "SELECT kind, account, taken, number FROM turn";
-    let mut statement = connection.prepare(sql).doing("read whose turn it was")?;
-    let mut rows = statement.query([]).doing("read whose turn it was")?;
-    while let Some(row) = rows.next().doing("read whose turn it was")? {
-        let account: String = column(row, 1)?;
-        let turn = Turn {
-            account: account.into(),
-            taken: column(row, 2)?,
-            number: column::<i64>(row, 3)?.cast_unsigned(),
-        };
-        if let Some(kind) = names.kinds.name(connection, column(row, 0)?)? {
-            book.take_turn(KindName::from(kind), turn);
-        }
+    for (kind, turn) in read_turns(connection, names)? {
+        book.take_turn(kind, turn);
     }
     let sql = "SELECT kind, account, count(*) \
                FROM live CROSS JOIN operation ON key = live.operation \
@@ -153,4 +224,28 @@ fn read_book(connection: &Connection, names: &mut Dictionary) -> Result<Book, St
         }
     }
     Ok(book)
+}
+
+/// Whose turn it was last, by kind.
+pub(super) fn read_turns(
+    connection: &Connection,
+    names: &mut Dictionary,
+) -> Result<Vec<(KindName, Turn)>, StoreError> {
+    let sql = "SELECT turn.kind, account, taken, number FROM turn JOIN kind ON kind.id = turn.kind \
+               ORDER BY kind.name";
+    let mut statement = connection.prepare(sql).doing("read whose turn it was")?;
+    let mut rows = statement.query([]).doing("read whose turn it was")?;
+    let mut turns = Vec::new();
+    while let Some(row) = rows.next().doing("read whose turn it was")? {
+        let account: String = column(row, 1)?;
+        let turn = Turn {
+            account: account.into(),
+            taken: column(row, 2)?,
+            number: column::<i64>(row, 3)?.cast_unsigned(),
+        };
+        if let Some(kind) = names.kinds.name(connection, column(row, 0)?)? {
+            turns.push((KindName::from(kind), turn));
+        }
+    }
+    Ok(turns)
 }

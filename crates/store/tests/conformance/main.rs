@@ -10,6 +10,7 @@ mod file;
 mod found;
 mod lease;
 mod list;
+mod moving;
 mod oracle;
 mod record;
 mod report;

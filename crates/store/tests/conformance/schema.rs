@@ -71,12 +71,15 @@ impl Schema {
 
     /// Runs statements in the schema, as an administrator would.
     pub(crate) fn run(&self, sql: &str) {
-        runtime().block_on(async {
-            let client = self.connect().await;
-            let path = format!("SET search_path = {}", self.name);
-            client.batch_execute(&path).await.unwrap();
-            client.batch_execute(sql).await.unwrap();
-        });
+        runtime().block_on(self.run_async(sql));
+    }
+
+    /// The same for tests that have a runtime.
+    pub(crate) async fn run_async(&self, sql: &str) {
+        let client = self.connect().await;
+        let path = format!("SET search_path = {}", self.name);
+        client.batch_execute(&path).await.unwrap();
+        client.batch_execute(sql).await.unwrap();
     }
 
     /// A connection that sees the schema only when told to.
