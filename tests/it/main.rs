@@ -10,6 +10,7 @@ mod api;
 mod bad_input;
 mod cli;
 mod crash;
+mod executors;
 mod postgres;
 mod program;
 mod python_client;

@@ -8,6 +8,8 @@ mod stub;
 mod stubs;
 mod terminal;
 
+pub(crate) use stub::Stub;
+
 use crate::program::{KEY_ID, KEY_SECRET, PROJECT, TOKEN, binary};
 use crate::waiting::PATIENCE;
 use serde_json::Value;

@@ -18,7 +18,6 @@ mod signals;
 mod span;
 mod table;
 mod wait;
-mod worker;
 
 use args::{Cli, Command};
 use clap::Parser;

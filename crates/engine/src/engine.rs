@@ -172,6 +172,11 @@ impl Engine {
         self.shared.now()
     }
 
+    /// Ends at `instant`, or at once if that has passed.
+    pub async fn sleep_until(&self, instant: Timestamp) {
+        self.shared.clock.sleep_until(instant).await;
+    }
+
     /// What it has counted so far.
     pub fn figures(&self) -> &Figures {
         &self.shared.figures

@@ -10,6 +10,7 @@ mod chance;
 mod clock;
 pub mod clouds;
 mod edge;
+mod executors;
 mod keys;
 mod listen;
 mod master_key;
@@ -24,11 +25,15 @@ mod settings;
 mod store_url;
 
 pub use clock::SystemClock;
+pub use executors::{
+    CommandExecutor, CommandSettings, Duty, Executor, Hold, Host, HostLine, HttpExecutor,
+    HttpSettings, Lost, SigningSecret, UnusableReceiver,
+};
 pub use keys::{KeyError, KeyInfo, KeyWish, NewKey, add_key, list_keys, remove_key, switch_key};
 pub use longrun_store::Share;
 pub use master_key::{MasterKey, MasterKeyError};
 pub use moving::migrate;
 pub use policy::PolicyError;
 pub use server::{Server, StartError};
-pub use settings::{Dev, KindSettings, Settings, Tls};
+pub use settings::{Dev, ExecutorSettings, KindSettings, Settings, Tls};
 pub use store_url::{NoStore, StoreUrl};

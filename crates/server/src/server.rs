@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::edge::Edge;
+use crate::executors::{self, Crew};
 use crate::keys::{self, KeyError, KeyRing, KeyWish, NewKey};
 use crate::replay::Replays;
 use crate::{Dev, MasterKey, Settings, Tls, chance, listen};
@@ -35,6 +36,7 @@ pub struct Server {
     address: SocketAddr,
     dev_key: Option<NewKey>,
     stop: oneshot::Sender<()>,
+    crew: Crew,
     listening: JoinHandle<()>,
     /// What reads the access keys that other servers change, if there may be any.
     reloading: Option<AbortHandle>,
@@ -68,14 +70,30 @@ pub enum StartError {
         /// What is wrong with it.
         source: pem::Error,
     },
+    /// An executor cannot do its work.
+    #[error("the executor of kind `{kind}` cannot be used")]
+    Executor {
+        /// Whose operations it was to carry out.
+        kind: String,
+        /// What it lacks.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The certificate and its key cannot be used.
     #[error("the certificate cannot be used")]
     Tls(#[from] rustls::Error),
 }
 
+impl StartError {
+    pub(crate) fn executor(kind: &str, source: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        let kind = kind.to_owned();
+        Self::Executor { kind, source }
+    }
+}
+
 impl Server {
     /// Starts a server over `store`. Once this returns, requests are answered.
-    pub async fn start(settings: Settings, store: Arc<dyn Store>) -> Result<Self, StartError> {
+    pub async fn start(mut settings: Settings, store: Arc<dyn Store>) -> Result<Self, StartError> {
+        let duties = executors::duties(&mut settings)?;
         let acceptor = settings.tls.as_ref().map(acceptor).transpose()?;
         let address = settings.listen;
         let listener = TcpListener::bind(address)
@@ -119,11 +137,13 @@ impl Server {
         let (stop, stopped) = oneshot::channel();
         let listening = tokio::spawn(listen::run(listener, acceptor, edge, stopped));
         tracing::info!(%address, tls = app.secure, "listening");
+        let crew = Crew::start(&app, duties);
         Ok(Self {
             app,
             address,
             dev_key,
             stop,
+            crew,
             listening,
             reloading,
         })
@@ -142,11 +162,12 @@ impl Server {
     /// Takes no more requests, lets those that run finish, commits what waits, and ends.
     pub async fn stop(self) {
         self.app.draining.store(true, SeqCst);
+        self.crew.halt();
         self.reloading.iter().for_each(AbortHandle::abort);
         self.app.engine.end_waits();
         // If nobody listens any more, there is nobody to tell.
         let _ = self.stop.send(());
-        let _ = self.listening.await;
+        let _ = tokio::join!(self.listening, self.crew.end());
         let app = self.app;
         // Waits for the thread that commits, which is no thing to do on a thread of the runtime.
         let _ = tokio::task::spawn_blocking(move || app.engine.stop()).await;

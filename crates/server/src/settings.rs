@@ -1,6 +1,6 @@
 //! What can be set.
 
-use crate::MasterKey;
+use crate::{CommandSettings, Duty, HttpSettings, MasterKey};
 use longrun_dialects::Options;
 use longrun_model::{MixedEnd, Retry, StuckRule};
 use longrun_store::{Limits, Share};
@@ -28,6 +28,8 @@ pub struct Settings {
     pub accounts: HashMap<String, Share>,
     /// From when on an operation counts as stuck.
     pub stuck: StuckRule,
+    /// Executors besides those that the kinds name.
+    pub executors: Vec<Duty>,
 }
 
 /// A certificate and its key.
@@ -67,6 +69,20 @@ pub struct KindSettings {
     pub running_max: Option<u32>,
     /// When failed work is tried again; without it, never, and lost leases are not counted.
     pub retry: Option<Arc<Retry>>,
+    /// Who carries them out.
+    pub executor: ExecutorSettings,
+}
+
+/// Who carries out the operations of a kind.
+#[derive(Clone, Debug, Default)]
+pub enum ExecutorSettings {
+    /// Workers, which ask for them over the native API, or an executor of [`Settings::executors`].
+    #[default]
+    Pull,
+    /// The server, by running a command for each resource.
+    Command(CommandSettings),
+    /// A receiver, to which the server sends them.
+    Http(HttpSettings),
 }
 
 /// The account that stands for all that are not named.
@@ -101,6 +117,7 @@ impl Default for Settings {
             kinds: HashMap::new(),
             accounts: HashMap::new(),
             stuck: StuckRule::default(),
+            executors: Vec::new(),
         }
     }
 }

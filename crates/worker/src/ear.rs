@@ -2,12 +2,14 @@
 //!
 //! It is about all leases that are older than a moment. When there are others, it is given up and begun anew.
 
+use crate::client::ClientError;
 use crate::client::wire::{Beat, HeldLease};
-use crate::client::{Client, ClientError};
+use crate::line::Line;
 use crate::outbox::Lease;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -65,7 +67,7 @@ impl Ear {
     }
 
     /// Begins anew, if it is time.
-    pub(crate) fn listen(&mut self, client: &Client, leases: &BTreeMap<u64, Lease>) {
+    pub(crate) fn listen(&mut self, line: &Arc<dyn Line>, leases: &BTreeMap<u64, Lease>) {
         let now = Instant::now();
         if self
             .begins_at(leases)
@@ -82,13 +84,13 @@ impl Ear {
             .iter()
             .map(|(_, lease)| (lease.name().id.to_owned(), lease.name().fence))
             .collect();
-        let client = client.clone();
+        let line = Arc::clone(line);
         let answer = async move {
             let names: Vec<_> = names
                 .iter()
                 .map(|(id, fence)| HeldLease { id, fence: *fence })
                 .collect();
-            client.heartbeat(&names, wait, wait + SLACK).await
+            line.heartbeat(&names, wait, wait + SLACK).await
         };
         self.call = Some(Call {
             numbers: obeying.into_iter().map(|(number, _)| *number).collect(),

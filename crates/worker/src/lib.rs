@@ -50,9 +50,12 @@
 
 mod backoff;
 mod client;
+#[cfg(feature = "command")]
+pub mod command;
 mod ear;
 mod halt;
 mod handler;
+mod line;
 mod load;
 mod operation;
 mod outbox;
@@ -67,6 +70,7 @@ pub use client::{
 };
 pub use halt::Halt;
 pub use handler::Unit;
+pub use line::{Answering, Line};
 pub use outcome::Outcome;
 pub use tokio_util::sync::CancellationToken;
 pub use whole::{NotOpen, Whole};

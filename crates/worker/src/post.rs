@@ -5,12 +5,14 @@
 //! more of it goes into one call.
 
 use crate::backoff::Backoff;
+use crate::client::ClientError;
 use crate::client::wire::{Beat, LeaseState, Reported};
-use crate::client::{Client, ClientError};
 use crate::ear::{Ear, Heard};
+use crate::line::Line;
 use crate::outbox::{Lease, Note, Standing};
 use futures_util::FutureExt;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -31,7 +33,7 @@ const PATIENCE_MIN: Duration = Duration::from_secs(1);
 
 /// All leases of a worker.
 pub(crate) struct Post {
-    client: Client,
+    line: Arc<dyn Line>,
     /// By the number that the worker gave them.
     leases: BTreeMap<u64, Lease>,
     ear: Ear,
@@ -40,9 +42,9 @@ pub(crate) struct Post {
 
 impl Post {
     /// No leases yet.
-    pub(crate) fn new(client: Client) -> Self {
+    pub(crate) fn new(line: Arc<dyn Line>) -> Self {
         Self {
-            client,
+            line,
             leases: BTreeMap::new(),
             ear: Ear::new(),
             backoff: Backoff::new(PAUSE_FIRST, PAUSE_MAX),
@@ -57,7 +59,7 @@ impl Post {
                 .drain(..)
                 .for_each(|(number, note)| self.take(number, note));
             self.give_up();
-            self.ear.listen(&self.client, &self.leases);
+            self.ear.listen(&self.line, &self.leases);
             self.beat().await;
             self.report().await;
             self.leases.retain(|_, lease| !lease.is_settled());
@@ -151,7 +153,7 @@ impl Post {
             .map(|(number, lease)| (number, lease.name()))
             .unzip();
         let answer = self
-            .client
+            .line
             .heartbeat(&names, Duration::ZERO, self.patience(&numbers))
             .await;
         let Some(beats) = self.judge(answer, &numbers).await else {
@@ -182,7 +184,7 @@ impl Post {
             return;
         }
         let counts: Vec<_> = reports.iter().map(|it| it.resources.len()).collect();
-        let answer = self.client.report(&reports, self.patience(&numbers)).await;
+        let answer = self.line.report(&reports, self.patience(&numbers)).await;
         let Some(answers) = self.judge(answer, &numbers).await else {
             return;
         };

@@ -1,9 +1,10 @@
 //! A worker, from its first lease to its last report.
 
 use crate::backoff::Backoff;
+use crate::client::ClientError;
 use crate::client::wire::{LeaseWish, Leased};
-use crate::client::{Client, ClientError};
 use crate::handler::{Handler, Unit, function};
+use crate::line::Line;
 use crate::load::Load;
 use crate::operation::{Shared, carry_out};
 use crate::outbox::{Lease, Note, Sender, Standing};
@@ -31,7 +32,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(15);
 /// Carries out operations: leases them, calls handlers, and tells what came of it.
 #[must_use = "a worker does nothing until it is run"]
 pub struct Worker {
-    client: Client,
+    line: Arc<dyn Line>,
     name: String,
     concurrency: usize,
     lease: Duration,
@@ -42,7 +43,7 @@ impl fmt::Debug for Worker {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Worker")
-            .field("client", &self.client)
+            .field("line", &self.line)
             .field("name", &self.name)
             .field("concurrency", &self.concurrency)
             .field("lease", &self.lease)
@@ -53,9 +54,9 @@ impl fmt::Debug for Worker {
 
 impl Worker {
     /// A worker for the client's server. It has nothing to do until it is given a handler.
-    pub fn new(client: Client) -> Self {
+    pub fn new(line: impl Line) -> Self {
         Self {
-            client,
+            line: Arc::new(line),
             name: format!("rust-{}", std::process::id()),
             concurrency: 1,
             lease: LEASE,
@@ -122,7 +123,7 @@ impl Worker {
     /// Works until it is told to end, or the server will not have it.
     pub async fn run(self, mut halt: watch::Receiver<Halt>) -> Result<(), ClientError> {
         let (notes, notes_to_pass_on) = mpsc::unbounded_channel();
-        let post = Post::new(self.client.clone());
+        let post = Post::new(Arc::clone(&self.line));
         let mut now = halt.clone();
         let pass_on = async {
             tokio::select! {
@@ -236,7 +237,7 @@ impl Worker {
                 wait_ms: LEASE_WAIT_MS,
                 worker: &self.name,
             };
-            match self.client.lease(&wish).await {
+            match self.line.lease(&wish).await {
                 Ok(leased) => return Ok((leased, Instant::now())),
                 Err(error) if error.is_transient() => {
                     let pause = backoff.pause();

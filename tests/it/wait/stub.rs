@@ -6,20 +6,25 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A running stub. Dropping it ends it.
-pub(super) struct Stub {
+pub(crate) struct Stub {
     child: Child,
     /// Where it listens.
-    pub(super) url: String,
+    pub(crate) url: String,
 }
 
 impl Stub {
     /// Starts the stub of a cloud; nothing if there is no Python.
     pub(super) fn start(cloud: &str) -> Option<Self> {
+        Self::run("stub.py", Some(cloud))
+    }
+
+    /// Starts a script that tells the port that it listens on; nothing if there is no Python.
+    pub(crate) fn run(name: &str, argument: Option<&str>) -> Option<Self> {
         let mut child = Command::new(python()?)
             // The folder of the sources stays as it is.
             .arg("-B")
-            .arg(script("stub.py"))
-            .arg(cloud)
+            .arg(script(name))
+            .args(argument)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -13,9 +13,9 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("longrun-store", &["longrun-model"]),
     ("longrun-engine", &["longrun-model", "longrun-store"]),
     ("longrun-sim", &["longrun-model", "longrun-store"]),
-    ("longrun-server", BELOW_SERVER),
     // A client like any other: it knows the server by its API alone.
     ("longrun-worker", &[]),
+    ("longrun-server", BELOW_SERVER),
     ("longrun", BELOW_PROGRAM),
     // These two drive the program from outside and may speak every language that it speaks.
     ("longrun-tests", BELOW_PROGRAM),
@@ -29,6 +29,8 @@ const BELOW_SERVER: &[&str] = &[
     "longrun-poller",
     "longrun-store",
     "longrun-engine",
+    // Executors are workers in the server's own process.
+    "longrun-worker",
 ];
 
 const BELOW_PROGRAM: &[&str] = &[

@@ -64,6 +64,7 @@ fn server_settings(settings: Settings, dev: bool) -> anyhow::Result<longrun_serv
         kinds: settings.kinds,
         accounts: settings.accounts,
         stuck: settings.stuck,
+        executors: Vec::new(),
     })
 }
 

@@ -3,12 +3,11 @@
 use crate::client;
 use crate::exit::UsageError;
 use crate::settings::environment;
-use crate::worker::CommandRunner;
 use crate::{logging, signals};
 use longrun_model::limits::LEASE_MILLIS_MIN;
 use longrun_worker::Worker;
+use longrun_worker::command::CommandRunner;
 use std::num::NonZeroU16;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,14 +38,7 @@ pub(crate) struct Args {
 /// Works until a signal comes.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     logging::start("info", args.log_json)?;
-    let mut command = args.command.into_iter();
-    let program = command.next().unwrap_or_default();
-    find(&program)?;
-    let runner = CommandRunner {
-        program,
-        arguments: command.collect(),
-        folder: None,
-    };
+    let runner = CommandRunner::new(args.command).map_err(|error| UsageError(error.to_string()))?;
     let client = args.server.client(&environment)?;
     let name = name();
     let halt = signals::watch()?;
@@ -63,22 +55,6 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     Ok(worker.run(halt).await?)
 }
 
-/// Refuses a program that is not there before any operation fails for it.
-fn find(program: &str) -> Result<(), UsageError> {
-    let is_there = if program.contains("{}") {
-        true
-    } else if program.contains('/') {
-        Path::new(program).is_file()
-    } else {
-        let folders = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&folders).any(|folder| folder.join(program).is_file())
-    };
-    if is_there {
-        return Ok(());
-    }
-    Err(UsageError(format!("there is no program `{program}`")))
-}
-
 /// What people find in the history: the machine and the process.
 fn name() -> String {
     let machine = rustix::system::uname();
@@ -87,23 +63,4 @@ fn name() -> String {
         machine.nodename().to_string_lossy(),
         std::process::id()
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn programs_are_looked_for_before_work_begins() {
-        for (program, found) in [
-            ("sh", true),
-            ("/bin/sh", true),
-            ("{}", true),
-            ("/nowhere/sh", false),
-            ("no-such-program-anywhere", false),
-            ("/", false),
-        ] {
-            assert_eq!(find(program).is_ok(), found, "{program}");
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! A gate in front of a worker's commands, so that there is time to look between them.
 
-use crate::worker::CommandRunner;
+use longrun_worker::command::CommandRunner;
 use longrun_worker::{Failure, Outcome, Unit};
 use std::sync::Arc;
 use tokio::sync::Semaphore;

@@ -16,11 +16,11 @@ pub(crate) use digest::{Args as DigestArgs, digest};
 use crate::client::wire::{NewResource, Operation, Submission};
 use crate::exports;
 use crate::signals::{self, Halt};
-use crate::worker::CommandRunner;
 use anyhow::{Context, bail};
 use gate::Gate;
 use longrun_model::Phase;
 use longrun_worker::Worker;
+use longrun_worker::command::CommandRunner;
 use material::Material;
 use polls::Polls;
 use screen::Screen;
@@ -125,12 +125,9 @@ fn command(material: &Material) -> anyhow::Result<CommandRunner> {
     let program = program
         .to_str()
         .context("this program lies under a name that is no text")?;
-    let arguments = ["digest", "--pace-ms", &PACE_MS.to_string(), "--", "{}"].map(str::to_owned);
-    Ok(CommandRunner {
-        program: program.to_owned(),
-        arguments: arguments.to_vec(),
-        folder: material.folder.clone(),
-    })
+    let pace_ms = PACE_MS.to_string();
+    let words = [program, "digest", "--pace-ms", &pace_ms, "--", "{}"].map(str::to_owned);
+    Ok(CommandRunner::new(words)?.in_folder(material.folder.clone()))
 }
 
 /// Shows each change until the operation has ended. What it looks like then.

@@ -1,6 +1,7 @@
 //! The file `longrun.toml`.
 
 use super::Layer;
+use super::executor::Executor;
 use crate::exit::UsageError;
 use longrun_dialects::Action;
 use longrun_model::{MixedEnd, Retry, RetryScope, StuckRule, limits};
@@ -76,6 +77,7 @@ pub(super) struct Kind {
     deadline_ms: Option<i64>,
     running_max: Option<u32>,
     retry: Option<Retries>,
+    executor: Executor,
 }
 
 /// When failed work is tried again.
@@ -134,6 +136,7 @@ impl From<Kind> for KindSettings {
             deadline_ms: kind.deadline_ms,
             running_max: kind.running_max,
             retry: kind.retry.map(|retry| Arc::new(retry.into())),
+            executor: kind.executor.0,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Settings: what was typed wins over the environment, which wins over the file, which wins over what is usual.
 
+mod executor;
 mod file;
 
 use crate::exit::UsageError;

@@ -7,7 +7,7 @@ use super::body::JsonBody;
 use super::caller::{Caller, Target, action};
 use super::problem::Problem;
 use super::query::in_range;
-use super::{Pairs, json, operations, reports, view};
+use super::{Pairs, json, operations, told, view};
 use crate::KindSettings;
 use axum::body::Body;
 use futures_util::future::join_all;
@@ -68,7 +68,7 @@ impl Action {
             }
             "finish" => {
                 let finish = call.finish.ok_or_else(|| needs("finish"))?;
-                let finish = reports::read_finish(finish);
+                let finish = told::read_finish(finish);
                 Self::Finish(finish.ok_or_else(|| {
                     Problem::Malformed("`finish` is none that a worker could send".to_owned())
                 })?)

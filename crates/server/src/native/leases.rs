@@ -9,7 +9,7 @@ use super::view::{self, Detail};
 use axum::body::Body;
 use futures_util::future::join_all;
 use http::{Response, StatusCode};
-use longrun_model::{Command, KindName, Operation, OperationKey, Phase, WorkerName, limits};
+use longrun_model::{Command, Ids, KindName, Operation, OperationKey, Phase, WorkerName, limits};
 use longrun_store::LeaseWish;
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -63,16 +63,21 @@ pub(super) async fn lease(caller: Caller, body: JsonBody) -> Result<Response<Bod
         caller.check_again()?;
     }
     let write = |bytes: &mut Vec<u8>, operation: &Operation| {
-        json::object(bytes, |lease| {
-            lease.with("operation", |bytes| {
-                view::write_operation(bytes, &caller.app.ids, operation, Detail::Work);
-            });
-            lease.put("fence", operation.fence);
-            lease.put("lease_ms", lease_millis);
-        });
+        write_lease(bytes, &caller.app.ids, operation, lease_millis);
     };
     let leased = leased.iter().map(|operation| &**operation);
     Ok(view::answer_list(StatusCode::OK, "leases", leased, write))
+}
+
+/// Appends what a worker is handed: the open part of an operation, and what proves the lease.
+pub(crate) fn write_lease(bytes: &mut Vec<u8>, ids: &Ids, operation: &Operation, millis: i64) {
+    json::object(bytes, |lease| {
+        lease.with("operation", |bytes| {
+            view::write_operation(bytes, ids, operation, Detail::Work);
+        });
+        lease.put("fence", operation.fence);
+        lease.put("lease_ms", millis);
+    });
 }
 
 impl Caller {
@@ -159,8 +164,10 @@ impl Caller {
 }
 
 /// The operations and their fences, if all are held and none is to be cancelled: then there is something to wait for.
-fn all_held(outcomes: &[Beat]) -> Option<Vec<(OperationKey, u64)>> {
-    let held = |outcome: &Beat| {
+pub(crate) fn all_held<E>(
+    outcomes: &[Result<Arc<Operation>, E>],
+) -> Option<Vec<(OperationKey, u64)>> {
+    let held = |outcome: &Result<Arc<Operation>, E>| {
         let operation = outcome.as_ref().ok()?;
         (operation.phase == Phase::Running).then_some((operation.key, operation.fence))
     };
@@ -168,7 +175,7 @@ fn all_held(outcomes: &[Beat]) -> Option<Vec<(OperationKey, u64)>> {
 }
 
 /// How long a heartbeat may wait without putting a lease at risk: half of the shortest.
-fn patience(outcomes: &[Beat]) -> i64 {
+pub(crate) fn patience<E>(outcomes: &[Result<Arc<Operation>, E>]) -> i64 {
     let leases = outcomes
         .iter()
         .flatten()

@@ -37,9 +37,13 @@ mod reports;
 mod submit;
 #[cfg(test)]
 mod tests;
+mod told;
 mod view;
 
+pub(crate) use leases::{all_held, patience, write_lease};
 pub(crate) use pairs::Pairs;
+pub(crate) use problem::Problem;
+pub(crate) use told::{Accepted, RefusedPart, Told, refusal_word};
 
 use crate::app::App;
 use axum::Router;
@@ -48,7 +52,6 @@ use axum::response::IntoResponse;
 use axum::routing::{delete, get, post};
 use http::Response;
 use longrun_dialects::{Fault, Reply};
-use problem::Problem;
 use std::sync::Arc;
 
 /// The native API over `app`. A request may carry the address of its sender as an extension of type `IpAddr`.

@@ -17,7 +17,7 @@ const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Why a call was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Problem {
+pub(crate) enum Problem {
     #[error("{0}")]
     Malformed(String),
     #[error("{0}")]
@@ -107,12 +107,12 @@ impl Problem {
     }
 
     /// The end of its type. It also is the reason that a report or a heartbeat is told.
-    pub(super) fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         self.words().0
     }
 
     /// Whether it is no fault of the call, so that the same call may succeed later.
-    pub(super) fn is_passing(&self) -> bool {
+    pub(crate) fn is_passing(&self) -> bool {
         let (_, status, _) = self.words();
         status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
     }

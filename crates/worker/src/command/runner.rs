@@ -2,12 +2,12 @@
 
 use super::group::Group;
 use super::tail::Tail;
-use longrun_model::limits::PAYLOAD_BYTES_MAX;
-use longrun_worker::{CancellationToken, Failure, Outcome, Unit};
+use crate::outcome::PAYLOAD_BYTES_MAX;
+use crate::{CancellationToken, Failure, Outcome, Unit};
 use serde_json::value::RawValue;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,18 +29,43 @@ const PLACE: &str = "{}";
 
 /// Runs one command per unit.
 #[derive(Clone, Debug)]
-pub(crate) struct CommandRunner {
-    /// The program.
-    pub(crate) program: String,
-    /// Its arguments; `{}` in them stands for the unit's id.
-    pub(crate) arguments: Vec<String>,
-    /// Where it runs, if not here.
-    pub(crate) folder: Option<PathBuf>,
+pub struct CommandRunner {
+    program: String,
+    arguments: Vec<String>,
+    folder: Option<PathBuf>,
+    grace: Duration,
 }
 
+/// Told of a program that cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no program `{0}`")]
+pub struct NoProgram(pub String);
+
 impl CommandRunner {
+    /// Runs this: the program, and its arguments, in which `{}` stands for the unit's id. The program is looked for now,
+    /// before any operation fails for it.
+    pub fn new(command: impl IntoIterator<Item = String>) -> Result<Self, NoProgram> {
+        let mut words = command.into_iter();
+        let program = words.next().unwrap_or_default();
+        if !is_there(&program) {
+            return Err(NoProgram(program));
+        }
+        Ok(Self {
+            program,
+            arguments: words.collect(),
+            folder: None,
+            grace: GRACE,
+        })
+    }
+
+    /// Runs it in this folder.
+    #[must_use]
+    pub fn in_folder(self, folder: Option<PathBuf>) -> Self {
+        Self { folder, ..self }
+    }
+
     /// Runs the command for `unit`. A cancelled unit asks the command to end; one that is dropped ends it at once.
-    pub(crate) async fn run(self: Arc<Self>, unit: Unit) -> Outcome {
+    pub async fn run(self: Arc<Self>, unit: Unit) -> Outcome {
         let mut child = match self.command(&unit).spawn() {
             Ok(child) => child,
             Err(error) => return not_run(&self.program, &error),
@@ -51,7 +76,7 @@ impl CommandRunner {
         let stdout = child.stdout.take();
         let stderr = child.stderr.take();
         let (status, (), stdout, stderr) = tokio::join!(
-            attend(&mut child, group, &unit.cancel, ended),
+            attend(&mut child, group, &unit.cancel, self.grace, ended),
             feed(stdin, unit.input(), ends.clone()),
             drain(stdout, Tail::new(STDOUT_BYTES_MAX), ends.clone()),
             drain(stderr, Tail::new(STDERR_BYTES_MAX), ends),
@@ -89,11 +114,24 @@ fn filled(argument: &str, id: &str) -> String {
     argument.replace(PLACE, id)
 }
 
+/// Whether there is such a program; one whose name depends on the unit is found when it is run.
+fn is_there(program: &str) -> bool {
+    if program.contains(PLACE) {
+        return true;
+    }
+    if program.contains('/') {
+        return Path::new(program).is_file();
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    !program.is_empty() && std::env::split_paths(&folders).any(|it| it.join(program).is_file())
+}
+
 /// Waits until the command has ended, and asks it to when the unit is cancelled. Dropping `_ended` tells the streams.
 async fn attend(
     child: &mut Child,
     group: Group,
     cancel: &CancellationToken,
+    grace: Duration,
     _ended: watch::Sender<()>,
 ) -> io::Result<ExitStatus> {
     // What the command left behind in its group ends with `group`.
@@ -103,7 +141,7 @@ async fn attend(
     }
     tokio::select! {
         status = child.wait() => return status,
-        () = sleep(GRACE) => group.kill(),
+        () = sleep(grace) => group.kill(),
     }
     child.wait().await
 }
@@ -128,13 +166,20 @@ async fn drain(
     let Some(mut stream) = stream else {
         return tail;
     };
-    let lingered = lingered(ends);
+    let lingered = lingered(ends.clone());
     tokio::pin!(lingered);
     let mut buffer = vec![0; 8 << 10];
+    let mut late_bytes = 0;
     loop {
         tokio::select! {
+            // What the command has written counts, however late we come to read it.
+            biased;
             read = stream.read(&mut buffer) => match read {
-                Ok(length) if length > 0 => tail.push(&buffer[..length]),
+                Ok(length) if length > 0 && late_bytes < STDOUT_BYTES_MAX => {
+                    tail.push(&buffer[..length]);
+                    // A process that left the group may go on writing for ever.
+                    late_bytes += if ends.has_changed().is_err() { length } else { 0 };
+                }
                 Ok(_) | Err(_) => return tail,
             },
             () = &mut lingered => return tail,
@@ -208,13 +253,33 @@ mod tests {
         }
     }
 
+    /// Longer than any test takes, however busy the machine is.
+    const PATIENT: Duration = Duration::from_secs(3_600);
+
     async fn check(script: &str, unit: Unit) -> Outcome {
-        let runner = CommandRunner {
-            program: "sh".to_owned(),
-            arguments: vec!["-c".to_owned(), script.to_owned(), "{}".to_owned()],
-            folder: None,
-        };
-        Arc::new(runner).run(unit).await
+        check_within(PATIENT, script, unit).await
+    }
+
+    async fn check_within(grace: Duration, script: &str, unit: Unit) -> Outcome {
+        let words = ["sh", "-c", script, "{}"].map(str::to_owned);
+        let runner = CommandRunner::new(words).unwrap();
+        Arc::new(CommandRunner { grace, ..runner }).run(unit).await
+    }
+
+    #[test]
+    fn programs_are_looked_for_before_work_begins() {
+        for (program, found) in [
+            ("sh", true),
+            ("/bin/sh", true),
+            ("{}", true),
+            ("/nowhere/sh", false),
+            ("no-such-program-anywhere", false),
+            ("/", false),
+            ("", false),
+        ] {
+            let runner = CommandRunner::new([program.to_owned()]);
+            assert_eq!(runner.is_ok(), found, "{program}");
+        }
     }
 
     #[test]
@@ -262,15 +327,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_that_is_cancelled_may_still_succeed() {
-        for (script, expected) in [
-            ("", "signal-15: "),
-            ("trap 'echo 7; exit 0' TERM", "succeeded 7"),
+        for (script, grace, expected) in [
+            ("", PATIENT, "signal-15: "),
+            ("trap 'echo 7; exit 0' TERM", PATIENT, "succeeded 7"),
+            ("trap '' TERM", Duration::ZERO, "signal-9: "),
         ] {
             let folder = tempfile::tempdir().unwrap();
             let begun = folder.path().join("begun");
             let script = format!("{script}\n: > {}; while :; do :; done", begun.display());
             let cancel = CancellationToken::new();
-            let running = check(&script, unit(None, None, cancel.clone()));
+            let running = check_within(grace, &script, unit(None, None, cancel.clone()));
             let cancelling = async {
                 appears(&begun).await;
                 cancel.cancel();
@@ -281,7 +347,7 @@ mod tests {
         }
     }
 
-    async fn appears(path: &std::path::Path) {
+    async fn appears(path: &Path) {
         while !path.exists() {
             tokio::task::yield_now().await;
         }
@@ -327,11 +393,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_is_not_there_is_a_failure() {
-        let runner = CommandRunner {
-            program: "/nowhere/{}".to_owned(),
-            arguments: Vec::new(),
-            folder: None,
-        };
+        let runner = CommandRunner::new(["/nowhere/{}".to_owned()]).unwrap();
         let unit = unit(None, None, CancellationToken::new());
         let outcome = Arc::new(runner).run(unit).await;
         assert!(described(&outcome).starts_with("not-run: "), "{outcome:?}");

@@ -1,0 +1,247 @@
+//! Executors: operations that the server carries out by itself, as `longrun.toml` says.
+
+use crate::api::Api;
+use crate::program::{Program, store_in};
+use crate::wait::Stub;
+use crate::waiting::eventually;
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::path::Path;
+use tempfile::TempDir;
+
+/// A server with these settings.
+fn serve(folder: &TempDir, settings: &str) -> Program {
+    let config = folder.path().join("longrun.toml");
+    std::fs::write(&config, settings).expect("the folder can be written to");
+    let config = config.to_str().expect("it is a text");
+    Program::start_with(&store_in(folder.path()), &["--config", config], "info")
+}
+
+/// The settings of kinds that one receiver carries out.
+fn sent_to(url: &str, kinds: &[&str]) -> String {
+    let of_kind = |kind: &&str| {
+        let secret = if *kind == "forged" {
+            "another secret altogether"
+        } else {
+            "the secret of the tests"
+        };
+        let tries = if *kind == "broken" { 2 } else { 50 };
+        let lease_ms = if *kind == "forgets" { 1_000 } else { 60_000 };
+        format!(
+            "[kind.{kind}]\nexecutor = {{ http = '{url}/{kind}?token=5ec4e7', secret = '{secret}', tries = {tries}, \
+             timeout_ms = 1000, pause_ms = 1, lease_ms = {lease_ms} }}\n"
+        )
+    };
+    kinds.iter().map(of_kind).collect()
+}
+
+async fn ended(api: &Api, id: &Value) -> Value {
+    let id = id.as_str().expect("an operation has an id");
+    api.get_when(id, |operation| !operation["ended_at"].is_null())
+        .await
+}
+
+/// The ends of the resources, and the code of the error.
+fn in_short(operation: &Value) -> String {
+    let resources = operation["resources"].as_array().expect("they are shown");
+    let of_one = |one: &Value| {
+        let got = &one["output"]["got"];
+        format!(
+            "{}={}{}",
+            one["id"],
+            one["status"],
+            if got.is_null() {
+                String::new()
+            } else {
+                format!(" {got}")
+            }
+        )
+    };
+    let words: Vec<_> = resources.iter().map(of_one).collect();
+    let code = operation["error"]["code"].as_str().unwrap_or("-");
+    format!("{} {code}: {}", operation["status"], words.join(", ")).replace('"', "")
+}
+
+#[tokio::test]
+async fn a_receiver_answers_at_once_or_later_or_not_at_all() {
+    let Some(stub) = Stub::run("receiver.py", None) else {
+        return;
+    };
+    let good = "succeeded -: a=succeeded {of:a}, b=succeeded {of:b}";
+    let failed = |code: &str| format!("failed {code}: a=failed, b=failed");
+    let cases = [
+        ("now", good.to_owned()),
+        ("later", good.to_owned()),
+        ("forgets", good.to_owned()),
+        ("flaky", good.to_owned()),
+        ("broken", failed("http-undelivered")),
+        ("refuses", failed("http-refused")),
+        ("redirects", failed("http-refused")),
+        ("forged", failed("http-refused")),
+        ("chats", failed("http-bad-report")),
+        ("errs", failed("http-bad-report")),
+        ("others", failed("http-bad-report")),
+        ("fails", failed("full")),
+    ];
+    let folder = TempDir::new().expect("there is room");
+    let kinds: Vec<_> = cases.iter().map(|(kind, _)| *kind).collect();
+    let mut program = serve(&folder, &sent_to(&stub.url, &kinds));
+    let api = Api::new(&program);
+    let mut submitted = Vec::new();
+    for (kind, expected) in cases {
+        let submission = json!({
+            "kind": kind,
+            "labels": { "server": program.url() },
+            "resources": [{ "id": "a", "input": { "of": "a" } }, { "id": "b", "input": { "of": "b" } }],
+        });
+        submitted.push((
+            kind,
+            expected,
+            api.submit_as(&submission).await["id"].clone(),
+        ));
+    }
+    for (kind, expected, id) in submitted {
+        let ended = ended(&api, &id).await;
+        assert_eq!(in_short(&ended), expected, "{kind}: {ended}");
+        let attempts = if kind == "forgets" { 2 } else { 1 };
+        assert_eq!(ended["attempt"], attempts, "{kind}");
+    }
+    program.check_unharmed("deliveries");
+    let log = program.log();
+    assert!(
+        !log.contains("5ec4e7") && !log.contains("secret of the tests"),
+        "{log}"
+    );
+}
+
+/// While nobody has taken an operation over, it can be cancelled, and handed back when the server ends.
+#[tokio::test]
+async fn a_delivery_that_is_repeated_heeds_orders() {
+    let folder = TempDir::new().expect("there is room");
+    // Nobody listens at this port: it is that of discarding.
+    let settings = "[kind.lost]\nexecutor = { http = 'http://127.0.0.1:9/', secret = 'the secret of the tests', \
+                    tries = 1000000, pause_ms = 3600000, pause_max_ms = 3600000 }";
+    let program = serve(&folder, settings);
+    let api = Api::new(&program);
+    let id = api.submit("lost", &["a"]).await["id"].clone();
+    let path = format!("/api/v1/operations/{}", id.as_str().expect("it has an id"));
+    eventually("a try", async || {
+        program.log().contains("not delivered").then_some(())
+    })
+    .await;
+    api.call(Method::POST, &format!("{path}:cancel"), None)
+        .await;
+    assert_eq!(
+        in_short(&ended(&api, &id).await),
+        "cancelled Cancelled: a=cancelled"
+    );
+    let id = api.submit("lost", &["a"]).await["id"].clone();
+    let tries = || program.log().matches("not delivered").count();
+    eventually("another try", async || (tries() == 2).then_some(())).await;
+    assert!(program.terminate().success());
+    let program = Program::start(&store_in(folder.path()));
+    let api = Api::new(&program);
+    let seen = api.get(id.as_str().expect("it has an id")).await;
+    assert_eq!(seen["status"], "queued", "{seen}");
+}
+
+fn command(script: &Path, concurrency: usize) -> String {
+    format!(
+        "[kind.run]\nexecutor = {{ command = ['sh', '{}', '{{}}'], concurrency = {concurrency}, lease_ms = 2000 }}\n",
+        script.display()
+    )
+}
+
+/// The server's own child processes are told what those of `longrun worker` are told, and heard alike.
+#[tokio::test]
+async fn commands_are_run_by_the_server_itself() {
+    let folder = TempDir::new().expect("there is room");
+    let script = folder.path().join("run.sh");
+    let text = "if [ \"$1\" = bad ]; then echo broken >&2; exit 3; fi\n\
+                if [ \"$1\" = slow ]; then : > \"$0.begun\"; while :; do sleep 1; done; fi\n\
+                echo \"{\\\"got\\\": $(cat), \\\"kind\\\": \\\"$LONGRUN_KIND\\\"}\"\n";
+    std::fs::write(&script, text).expect("the folder can be written to");
+    let mut program = serve(&folder, &command(&script, 4));
+    let api = Api::new(&program);
+    let resources: Vec<_> = ["a", "b", "c", "d", "e", "bad"]
+        .map(|id| json!({ "id": id, "input": 7 }))
+        .into();
+    let submission = json!({ "kind": "run", "resources": resources });
+    let done = ended(&api, &api.submit_as(&submission).await["id"]).await;
+    let good: Vec<_> = ["a", "b", "c", "d", "e"]
+        .map(|id| format!("{id}=succeeded 7"))
+        .into();
+    let expected = format!("partial exit-3: {}, bad=failed", good.join(", "));
+    assert_eq!(in_short(&done), expected, "{done}");
+
+    let id = api.submit("run", &["slow"]).await["id"].clone();
+    let begun = folder.path().join("run.sh.begun");
+    eventually("its begin", async || begun.exists().then_some(())).await;
+    let path = format!(
+        "/api/v1/operations/{}:cancel",
+        id.as_str().expect("it has an id")
+    );
+    api.call(Method::POST, &path, None).await;
+    assert_eq!(
+        in_short(&ended(&api, &id).await),
+        "cancelled Cancelled: slow=cancelled"
+    );
+    program.check_unharmed("commands");
+}
+
+/// What was running when the server died is run again by the next one.
+#[tokio::test]
+async fn commands_survive_a_server_that_is_killed() {
+    let folder = TempDir::new().expect("there is room");
+    let script = folder.path().join("run.sh");
+    let text = "if mkdir \"$0.begun\" 2>/dev/null; then exec sleep 1000; fi\necho 1\n";
+    std::fs::write(&script, text).expect("the folder can be written to");
+    let program = serve(&folder, &command(&script, 1));
+    let id = Api::new(&program).submit("run", &["a"]).await["id"].clone();
+    let begun = folder.path().join("run.sh.begun");
+    eventually("its begin", async || begun.exists().then_some(())).await;
+    program.kill();
+    let program = serve(&folder, &command(&script, 1));
+    let done = ended(&Api::new(&program), &id).await;
+    assert_eq!(in_short(&done), "succeeded -: a=succeeded");
+    assert_eq!(done["attempt"], 2);
+}
+
+/// What cannot work is said at the start, with the kind, and nothing is served.
+#[test]
+fn executors_that_cannot_work_are_told_at_the_start() {
+    let folder = TempDir::new().expect("there is room");
+    let config = folder.path().join("longrun.toml");
+    for (executor, expected) in [
+        (
+            "{ command = ['/no/such/program'] }",
+            "there is no program `/no/such/program`",
+        ),
+        (
+            "{ http = 'ftp://h/', secret = '0123456789abcdef' }",
+            "`ftp://h/` is no address",
+        ),
+        (
+            "{ http = 'http://h/', secret = 'short' }",
+            "the secret needs at least 16 bytes",
+        ),
+        (
+            "{ http = 'http://h/', secret = '0123456789abcdef', ca = '/no/such.pem' }",
+            "`/no/such.pem` cannot be read",
+        ),
+        ("'shell'", "there is no executor `shell`"),
+    ] {
+        std::fs::write(&config, format!("[kind.k]\nexecutor = {executor}"))
+            .expect("it can be written");
+        let output = crate::program::serve("memory:")
+            .arg("--config")
+            .arg(&config)
+            .output();
+        let output = output.expect("the program can be run");
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && words.contains(expected),
+            "{executor}: {words}"
+        );
+    }
+}
