@@ -135,6 +135,7 @@ impl Buggy {
                     operation: Arc::new(operation),
                     changed: false,
                     refused: Vec::new(),
+                    freed: Vec::new(),
                 })
             }));
         }

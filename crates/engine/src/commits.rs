@@ -180,7 +180,14 @@ fn publish(shared: &Shared, written: &Written) {
                 shared.publish(&submitted.operation);
             }
         }
-        Written::Commanded { operation, .. } => shared.publish(operation),
+        Written::Commanded {
+            operation, freed, ..
+        } => {
+            shared.publish(operation);
+            for operation in freed {
+                shared.publish(operation);
+            }
+        }
         Written::Leased(operations) => operations
             .iter()
             .for_each(|operation| shared.publish(operation)),

@@ -287,6 +287,7 @@ impl Engine {
             )
             | EngineError::NotFound
             | EngineError::IdempotencyMismatch
+            | EngineError::ResourceHeld { .. }
             | EngineError::DocumentChanged
             | EngineError::DocumentTooLong
             | EngineError::TooManyWatchers

@@ -1,6 +1,6 @@
 //! What callers are told when a command did not happen.
 
-use longrun_model::Rejected;
+use longrun_model::{OperationKey, Rejected, ResourceId};
 use longrun_store::Refused;
 
 /// Why the engine did not do what it was asked.
@@ -15,6 +15,14 @@ pub enum EngineError {
     /// The idempotency key was used before, for another payload.
     #[error("the idempotency key was used for another payload")]
     IdempotencyMismatch,
+    /// Another operation has a resource that is not to be shared.
+    #[error("another operation works on the resource `{resource}`")]
+    ResourceHeld {
+        /// Which one.
+        resource: ResourceId,
+        /// Who stands first in the line for it; none if it is one of the same batch.
+        by: Option<OperationKey>,
+    },
     /// The document is not what the caller has seen.
     #[error("the document has changed")]
     DocumentChanged,
@@ -40,6 +48,7 @@ impl From<Refused> for EngineError {
         match refused {
             Refused::NotFound => Self::NotFound,
             Refused::IdempotencyMismatch => Self::IdempotencyMismatch,
+            Refused::ResourceHeld { resource, by } => Self::ResourceHeld { resource, by },
             Refused::DocumentChanged => Self::DocumentChanged,
             Refused::DocumentTooLong => Self::DocumentTooLong,
             Refused::Rejected(Rejected::Removed) => Self::Gone,

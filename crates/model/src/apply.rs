@@ -14,6 +14,10 @@ pub fn apply(operation: &mut Operation, event: &Event) {
             extend(operation, at);
             return;
         }
+        Change::Advanced { lines } => {
+            operation.blocked_by -= lines;
+            return;
+        }
         Change::Leased {
             worker,
             fence,
@@ -35,6 +39,8 @@ pub fn apply(operation: &mut Operation, event: &Event) {
             error: _,
         } => retry(operation, reopened, *not_before),
         Change::Ready => operation.not_before = None,
+        Change::Blocked { lines } => operation.blocked_by = *lines,
+        Change::Unblocked => operation.blocked_by = 0,
         Change::DeadlineMoved { deadline_at } => operation.deadline_at = Some(*deadline_at),
         Change::CancelRequested => operation.phase = Phase::Cancelling,
         Change::Ended {
@@ -47,6 +53,7 @@ pub fn apply(operation: &mut Operation, event: &Event) {
             operation.phase = *phase;
             operation.lease = None;
             operation.not_before = None;
+            operation.blocked_by = 0;
             operation.ended_at = Some(at);
             operation.output.clone_from(output);
             operation.error.clone_from(error);
@@ -188,5 +195,6 @@ fn remove(operation: &mut Operation) {
     operation.output = None;
     operation.error = None;
     operation.progress = Progress::default();
+    operation.exclusive = None;
     operation.resources = Resources::part(operation.resources.total(), Vec::new());
 }

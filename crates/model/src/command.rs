@@ -34,6 +34,16 @@ pub enum Command {
     },
     /// Somebody ends it by hand, in place of its worker.
     Finish(Finish),
+    /// It has taken its places in the lines for its resources, and others stand before it in so many of them.
+    Wait {
+        /// In how many.
+        lines: u32,
+    },
+    /// It has become the first in so many more of the lines for its resources.
+    Advance {
+        /// In how many.
+        lines: u32,
+    },
     /// Time has passed.
     Tick,
 }
@@ -140,9 +150,11 @@ impl Command {
     /// Which resources it needs, as far as that can be told without the operation.
     pub fn touch(&self) -> Touch<'_> {
         match self {
-            Self::Heartbeat { .. } | Self::Delete | Self::Hasten | Self::ExtendDeadline { .. } => {
-                Touch::Head
-            }
+            Self::Heartbeat { .. }
+            | Self::Delete
+            | Self::ExtendDeadline { .. }
+            | Self::Wait { .. }
+            | Self::Advance { .. } => Touch::Head,
             Self::Report(report)
                 if report.finish.is_none() && !report.release && report.found.is_empty() =>
             {
@@ -152,9 +164,13 @@ impl Command {
                 }
             }
             // A lease hands out what is still open; the others may end what is still open, or add to it.
-            Self::Lease { .. } | Self::Report(_) | Self::Cancel | Self::Finish(_) | Self::Tick => {
-                Touch::All
-            }
+            // When its time comes, it may take its place in the line for each of its resources.
+            Self::Lease { .. }
+            | Self::Report(_)
+            | Self::Cancel
+            | Self::Finish(_)
+            | Self::Hasten
+            | Self::Tick => Touch::All,
         }
     }
 }

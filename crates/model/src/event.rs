@@ -26,7 +26,7 @@ pub enum Change {
         /// How long the worker may be silent.
         length_millis: i64,
     },
-    /// The worker is alive. The only change that callers cannot see: it has no number and is not kept.
+    /// The worker is alive. Callers cannot see it: it has no number and is not kept.
     Extended,
     /// The work has come upon more resources: they follow those that there were.
     Found {
@@ -55,6 +55,19 @@ pub enum Change {
         /// Why the attempt failed.
         error: Failure,
     },
+    /// Others stand before it in so many of the lines for its resources: it waits for them to end.
+    Blocked {
+        /// In how many.
+        lines: u32,
+    },
+    /// It has become the first in so many more of the lines, and is not in others. Like [`Change::Extended`], callers
+    /// cannot see it.
+    Advanced {
+        /// In how many.
+        lines: u32,
+    },
+    /// It is the first in all lines for its resources.
+    Unblocked,
     /// The time has come at which a worker may have it.
     Ready,
     /// It has another deadline.
@@ -112,6 +125,6 @@ pub struct Closing {
 impl Change {
     /// Whether callers can see it: then it has a number, moves the version, and is kept in the history.
     pub const fn is_visible(&self) -> bool {
-        !matches!(self, Self::Extended)
+        !matches!(self, Self::Extended | Self::Advanced { .. })
     }
 }

@@ -1,8 +1,8 @@
 //! The state of an operation and of its resources.
 
 use crate::{
-    Account, Json, KindName, Mix, MixedEnd, NewResource, OperationKey, ProjectId, ResourceId,
-    Retry, Submission, Tally, Timestamp, WorkerName,
+    Account, Exclusive, Json, KindName, Mix, MixedEnd, NewResource, OperationKey, ProjectId,
+    ResourceId, Retry, Submission, Tally, Timestamp, WorkerName,
 };
 use std::sync::Arc;
 
@@ -335,6 +335,8 @@ pub struct Operation {
     pub mixed_end: MixedEnd,
     /// When it is tried again; without it, what has failed has failed, and lost leases are not counted.
     pub retry: Option<Arc<Retry>>,
+    /// That it does not share its resources with others.
+    pub exclusive: Option<Arc<Exclusive>>,
 
     /// Where it is.
     pub phase: Phase,
@@ -365,6 +367,8 @@ pub struct Operation {
     pub ended_at: Option<Timestamp>,
     /// Until when it waits before a worker may have it. Gone as soon as a tick finds that it has passed.
     pub not_before: Option<Timestamp>,
+    /// In how many of the lines for its resources others stand before it. It waits until there is none.
+    pub blocked_by: u32,
     /// When it expires if it has not ended.
     pub deadline_at: Option<Timestamp>,
     /// How long it is kept after its end.
@@ -392,6 +396,7 @@ impl Operation {
             input: submission.input.clone(),
             mixed_end: submission.mixed_end,
             retry: submission.retry.clone(),
+            exclusive: submission.exclusive.clone(),
             phase: Phase::Queued,
             version: 1,
             attempt: 0,
@@ -409,6 +414,7 @@ impl Operation {
             updated_at: now,
             ended_at: None,
             not_before: submission.not_before.filter(|instant| *instant > now),
+            blocked_by: 0,
             deadline_at: submission.deadline_at,
             retention_millis: submission.retention_millis,
             removed: false,
@@ -472,7 +478,7 @@ impl Operation {
 
     /// Whether a worker may take it.
     pub const fn is_leasable(&self) -> bool {
-        matches!(self.phase, Phase::Queued) && self.not_before.is_none()
+        matches!(self.phase, Phase::Queued) && self.not_before.is_none() && self.blocked_by == 0
     }
 
     /// Whether the attempt that runs may be followed by another one, should it fail.

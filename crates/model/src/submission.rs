@@ -1,7 +1,7 @@
 //! What a caller hands in.
 
 use crate::limits;
-use crate::{Account, Json, KindName, ProjectId, ResourceId, Retry, Timestamp};
+use crate::{Account, Exclusive, Json, KindName, ProjectId, ResourceId, Retry, Timestamp};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -36,6 +36,8 @@ pub struct Submission {
     pub mixed_end: MixedEnd,
     /// When it is tried again; without it, what has failed has failed.
     pub retry: Option<Arc<Retry>>,
+    /// That it does not share its resources with others; without it, it does not care.
+    pub exclusive: Option<Arc<Exclusive>>,
     /// Makes a repeated submit return the first operation.
     pub idempotency: Option<Idempotency>,
 }
@@ -133,6 +135,7 @@ impl Submission {
             retention_millis: 7 * 24 * 3_600 * 1_000,
             mixed_end: MixedEnd::Failed,
             retry: None,
+            exclusive: None,
             idempotency: None,
         }
     }

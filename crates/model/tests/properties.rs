@@ -113,6 +113,8 @@ fn command() -> impl Strategy<Value = Command> {
         1 => Just(Command::Cancel),
         1 => Just(Command::Delete),
         1 => Just(Command::Hasten),
+        1 => (0..3_u32).prop_map(|lines| Command::Wait { lines }),
+        1 => (0..3_u32).prop_map(|lines| Command::Advance { lines }),
         1 => Just(Command::ExtendDeadline { millis: LEASE }),
         1 => finish().prop_map(Command::Finish),
         3 => Just(Command::Tick),
@@ -160,6 +162,8 @@ fn fenced(operation: &Operation, step: &Step) -> Command {
         | Command::Cancel
         | Command::Delete
         | Command::Hasten
+        | Command::Wait { .. }
+        | Command::Advance { .. }
         | Command::ExtendDeadline { .. }
         | Command::Finish(_)
         | Command::Tick) => command,
@@ -197,6 +201,9 @@ fn reopened(decided: &Result<Vec<Event>, Rejected>) -> Vec<u32> {
         | Change::Found { .. }
         | Change::Reported { .. }
         | Change::Released { .. }
+        | Change::Blocked { .. }
+        | Change::Advanced { .. }
+        | Change::Unblocked
         | Change::Ready
         | Change::DeadlineMoved { .. }
         | Change::CancelRequested
@@ -263,7 +270,10 @@ proptest! {
             assert!(after.updated_at >= before.updated_at);
             if after.version == before.version {
                 let lease = after.lease.clone();
-                assert_eq!(*after, Operation { lease, ..before.clone() }, "only the lease is unseen");
+                let blocked_by = after.blocked_by;
+                assert_eq!(after.is_leasable(), before.is_leasable());
+                let expected = Operation { lease, blocked_by, ..before.clone() };
+                assert_eq!(*after, expected, "only the lease and the lines are unseen");
             }
         });
     }
@@ -278,6 +288,8 @@ proptest! {
                 | Command::Cancel
                 | Command::Delete
                 | Command::Hasten
+                | Command::Wait { .. }
+                | Command::Advance { .. }
                 | Command::ExtendDeadline { .. }
                 | Command::Finish(_)
                 | Command::Tick => None,

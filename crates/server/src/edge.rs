@@ -382,6 +382,7 @@ pub(crate) fn fault(error: &EngineError) -> Fault {
             retry_after_millis: 1_000,
         },
         EngineError::Unavailable => Fault::Unavailable,
+        EngineError::ResourceHeld { resource, .. } => Fault::Busy(resource.as_str().into()),
         EngineError::IdempotencyMismatch
         | EngineError::DocumentChanged
         | EngineError::DocumentTooLong

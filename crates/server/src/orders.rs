@@ -68,6 +68,7 @@ impl App {
         if let Some(settings) = settings {
             submission.deadline_at = settings.deadline_ms.map(|millis| now.plus_millis(millis));
             submission.retry.clone_from(&settings.retry);
+            submission.exclusive.clone_from(&settings.exclusive);
         }
         Ok(submission)
     }
@@ -126,6 +127,7 @@ fn not_made(error: &EngineError) -> Fault {
         | EngineError::Overloaded
         | EngineError::TooManyWatchers
         | EngineError::Unavailable
+        | EngineError::ResourceHeld { .. }
         | EngineError::DocumentChanged
         | EngineError::DocumentTooLong
         | EngineError::Rejected(_) => fault(error),

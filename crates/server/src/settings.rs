@@ -2,7 +2,7 @@
 
 use crate::{CommandSettings, Duty, HttpSettings, MasterKey};
 use longrun_dialects::Options;
-use longrun_model::{MixedEnd, Retry, StuckRule};
+use longrun_model::{Exclusive, MixedEnd, Retry, StuckRule};
 use longrun_store::{Limits, Share};
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -69,6 +69,8 @@ pub struct KindSettings {
     pub running_max: Option<u32>,
     /// When failed work is tried again; without it, never, and lost leases are not counted.
     pub retry: Option<Arc<Retry>>,
+    /// That such operations do not share their resources.
+    pub exclusive: Option<Arc<Exclusive>>,
     /// Who carries them out.
     pub executor: ExecutorSettings,
 }

@@ -46,6 +46,7 @@ pub(crate) fn arrived(parcel: Parcel) -> (Touched, Vec<(u64, Vec<u8>)>) {
         operation,
         history,
         idempotent,
+        places: _,
     } = parcel;
     let history = history.into_iter().map(|one| (one.number, one.event));
     let mut events: Vec<(u64, Event)> = history.collect();

@@ -14,7 +14,7 @@ use longrun_model::{
     Timestamp, Touch,
 };
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -36,6 +36,8 @@ struct State {
     idempotent: HashMap<(Account, Box<str>), (OperationKey, [u8; 16])>,
     access_keys: BTreeMap<Box<str>, AccessKey>,
     documents: HashMap<Box<str>, DocumentChange>,
+    lines: HashMap<Vec<u8>, VecDeque<OperationKey>>,
+    places: HashMap<OperationKey, Vec<Vec<u8>>>,
     id_secret: Option<[u8; 16]>,
 }
 
@@ -254,6 +256,33 @@ impl Tables for State {
 
     fn document(&mut self, name: &str) -> Result<Option<Named>, StoreError> {
         Ok(self.documents.get(name).map(DocumentChange::named))
+    }
+
+    fn first_in_line(&mut self, line: &[u8]) -> Result<Option<OperationKey>, StoreError> {
+        Ok(self.lines.get(line).and_then(|line| line.front().copied()))
+    }
+
+    fn join_line(&mut self, line: Vec<u8>, key: OperationKey) -> Result<bool, StoreError> {
+        self.places.entry(key).or_default().push(line.clone());
+        let line = self.lines.entry(line).or_default();
+        line.push_back(key);
+        Ok(line.len() > 1)
+    }
+
+    fn leave_lines(&mut self, key: OperationKey) -> Result<Vec<OperationKey>, StoreError> {
+        let mut next = Vec::new();
+        for place in self.places.remove(&key).unwrap_or_default() {
+            let Some(line) = self.lines.get_mut(&place) else {
+                continue;
+            };
+            let was_first = line.front() == Some(&key);
+            line.retain(|one| *one != key);
+            next.extend(line.front().filter(|_| was_first));
+            if line.is_empty() {
+                self.lines.remove(&place);
+            }
+        }
+        Ok(next)
     }
 
     fn next_key(&mut self) -> OperationKey {

@@ -14,6 +14,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+mod lines;
+
+pub(crate) use lines::lines_of;
+
 /// What a store must be able to find while a commit runs.
 pub(crate) trait Tables {
     /// The operation with this key, with at least the resources that `touch` names.
@@ -42,6 +46,15 @@ pub(crate) trait Tables {
 
     /// What is known of this name of a document.
     fn document(&mut self, name: &str) -> Result<Option<Named>, StoreError>;
+
+    /// Who stands first in the line with these bytes.
+    fn first_in_line(&mut self, line: &[u8]) -> Result<Option<OperationKey>, StoreError>;
+
+    /// Puts an operation at the end of a line: whether others stand before it.
+    fn join_line(&mut self, line: Vec<u8>, key: OperationKey) -> Result<bool, StoreError>;
+
+    /// Takes an operation out of all lines: those that have become the first in one, as often as they have.
+    fn leave_lines(&mut self, key: OperationKey) -> Result<Vec<OperationKey>, StoreError>;
 
     /// A key that no operation has had.
     fn next_key(&mut self) -> OperationKey;
@@ -186,6 +199,7 @@ impl<T: Tables> Workset<'_, T> {
         })
     }
 
+    /// Makes what has no earlier one, unless its resources are not free.
     fn submit(&mut self, submission: Submission) -> Result<Result<Submitted, Refused>, StoreError> {
         Ok(match self.earlier(&submission)? {
             Some(Ok(operation)) => Ok(Submitted {
@@ -193,10 +207,10 @@ impl<T: Tables> Workset<'_, T> {
                 repeated: true,
             }),
             Some(Err(refused)) => Err(refused),
-            None => Ok(Submitted {
-                operation: self.create(submission),
-                repeated: false,
-            }),
+            None => match self.held(&submission, &HashSet::new())? {
+                Some(refused) => Err(refused),
+                None => Ok(self.submit_new(submission)?),
+            },
         })
     }
 
@@ -207,15 +221,28 @@ impl<T: Tables> Workset<'_, T> {
         if contradict(&submissions) {
             return Ok(Err(Refused::IdempotencyMismatch));
         }
-        for submission in &submissions {
-            if let Some(Err(refused)) = self.earlier(submission)? {
-                return Ok(Err(refused));
-            }
+        if let Some(refused) = self.refusal(&submissions)? {
+            return Ok(Err(refused));
         }
-        submissions
-            .into_iter()
-            .map(|submission| self.submit(submission))
-            .collect()
+        let mut all = Vec::with_capacity(submissions.len());
+        for submission in submissions {
+            all.push(match self.earlier(&submission)? {
+                Some(Ok(operation)) => Submitted {
+                    operation,
+                    repeated: true,
+                },
+                Some(Err(refused)) => return Ok(Err(refused)),
+                None => self.submit_new(submission)?,
+            });
+        }
+        Ok(Ok(all))
+    }
+
+    fn submit_new(&mut self, submission: Submission) -> Result<Submitted, StoreError> {
+        Ok(Submitted {
+            operation: self.create(submission)?,
+            repeated: false,
+        })
     }
 
     /// The operation that was submitted before under the same idempotency key, if there is one.
@@ -247,7 +274,7 @@ impl<T: Tables> Workset<'_, T> {
         Ok(Some(Ok(Arc::clone(&touched.operation))))
     }
 
-    fn create(&mut self, submission: Submission) -> Arc<Operation> {
+    fn create(&mut self, submission: Submission) -> Result<Arc<Operation>, StoreError> {
         let key = self.tables.next_key();
         let operation = Arc::new(Operation::submitted(key, &submission, self.now));
         if let Some(idempotency) = &submission.idempotency {
@@ -268,7 +295,10 @@ impl<T: Tables> Workset<'_, T> {
             idempotency: submission.idempotency,
         };
         self.touched.insert(key, touched);
-        operation
+        if operation.holds_place() {
+            return self.join(&operation);
+        }
+        Ok(operation)
     }
 
     fn command(
@@ -284,20 +314,28 @@ impl<T: Tables> Workset<'_, T> {
         if account.is_some_and(|account| touched.operation.account != *account) {
             return Ok(Err(Refused::NotFound));
         }
-        let was = touched.operation.phase;
+        let (was, held) = (touched.operation.phase, touched.operation.holds_place());
         if command.touch_on(&touched.operation) == Touch::All {
             self.touch(key, Touch::All)?;
         }
         let touched = self.touched.get_mut(&key).expect("it was touched just now");
-        Ok(touched
-            .carry_out(command, now)
-            .map_err(Refused::Rejected)
-            .map(|(changed, refused)| Written::Commanded {
-                operation: Arc::clone(&touched.operation),
-                was,
-                changed,
-                refused,
-            }))
+        let (changed, refused) = match touched.carry_out(command, now) {
+            Ok(done) => done,
+            Err(rejected) => return Ok(Err(Refused::Rejected(rejected))),
+        };
+        let operation = Arc::clone(&touched.operation);
+        let (operation, freed) = match (held, operation.holds_place()) {
+            (false, true) => (self.join(&operation)?, Vec::new()),
+            (true, false) => (operation, self.leave(key)?),
+            (true, true) | (false, false) => (operation, Vec::new()),
+        };
+        Ok(Ok(Written::Commanded {
+            operation,
+            was,
+            changed,
+            refused,
+            freed,
+        }))
     }
 
     fn lease(&mut self, wish: &LeaseWish) -> Result<Vec<Arc<Operation>>, StoreError> {
@@ -462,6 +500,9 @@ impl Touched {
             Change::Submitted
             | Change::Leased { .. }
             | Change::Extended
+            | Change::Blocked { .. }
+            | Change::Advanced { .. }
+            | Change::Unblocked
             | Change::Released { .. }
             | Change::Ready
             | Change::DeadlineMoved { .. }

@@ -3,7 +3,7 @@
 use crate::{AccessKey, PutDocument};
 use longrun_model::{
     Account, Command, KindName, Operation, OperationKey, Phase, RefusedResult, Rejected,
-    Submission, WorkerName,
+    ResourceId, Submission, WorkerName,
 };
 use std::sync::Arc;
 
@@ -65,6 +65,8 @@ pub enum Written {
         changed: bool,
         /// The parts of a report that were refused.
         refused: Vec<RefusedResult>,
+        /// The operations that waited for its resources, and need not wait any more.
+        freed: Vec<Arc<Operation>>,
     },
     /// The operations that were handed out, most urgent first.
     Leased(Vec<Arc<Operation>>),
@@ -92,6 +94,14 @@ pub enum Refused {
     /// The idempotency key was used before, for another payload.
     #[error("the idempotency key was used for another payload")]
     IdempotencyMismatch,
+    /// Another operation has a resource that is not to be shared.
+    #[error("another operation works on the resource `{resource}`")]
+    ResourceHeld {
+        /// Which one.
+        resource: ResourceId,
+        /// Who stands first in the line for it; none if it is one of the same batch.
+        by: Option<OperationKey>,
+    },
     /// The document is not what the caller has seen.
     #[error("the document has changed")]
     DocumentChanged,

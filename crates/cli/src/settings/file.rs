@@ -4,7 +4,7 @@ use super::Layer;
 use super::executor::Executor;
 use crate::exit::UsageError;
 use longrun_dialects::Action;
-use longrun_model::{MixedEnd, Retry, RetryScope, StuckRule, limits};
+use longrun_model::{Busy, Exclusive, MixedEnd, Retry, RetryScope, StuckRule, limits};
 use longrun_server::{KindSettings, Share, StoreUrl};
 use serde::{Deserialize, Deserializer};
 use std::collections::HashMap;
@@ -78,6 +78,16 @@ pub(super) struct Kind {
     running_max: Option<u32>,
     retry: Option<Retries>,
     executor: Executor,
+    one_per_resource: Option<OnePerResource>,
+    one_per_resource_among: Box<str>,
+}
+
+/// What becomes of an operation while another one works on one of its resources.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum OnePerResource {
+    Queue,
+    Refuse,
 }
 
 /// When failed work is tried again.
@@ -137,6 +147,15 @@ impl From<Kind> for KindSettings {
             running_max: kind.running_max,
             retry: kind.retry.map(|retry| Arc::new(retry.into())),
             executor: kind.executor.0,
+            exclusive: kind.one_per_resource.map(|one| {
+                Arc::new(Exclusive {
+                    group: kind.one_per_resource_among,
+                    busy: match one {
+                        OnePerResource::Queue => Busy::Queue,
+                        OnePerResource::Refuse => Busy::Refuse,
+                    },
+                })
+            }),
         }
     }
 }
@@ -291,6 +310,29 @@ mod tests {
     }
 
     #[test]
+    fn kinds_say_whether_they_share_their_resources() {
+        let among = "one_per_resource_among = 'machines'";
+        for (text, expected) in [
+            (String::new(), None),
+            (among.to_owned(), None),
+            (
+                "one_per_resource = 'queue'".to_owned(),
+                Some(("", Busy::Queue)),
+            ),
+            (
+                format!("one_per_resource = 'refuse'\n{among}"),
+                Some(("machines", Busy::Refuse)),
+            ),
+        ] {
+            let file = parse("x.toml", &format!("[kind.a]\n{text}")).unwrap();
+            let (_, kind) = file.kind.into_iter().next().unwrap();
+            let exclusive = KindSettings::from(kind).exclusive;
+            let found = exclusive.as_deref().map(|one| (&*one.group, one.busy));
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_its_file_its_line_and_its_key() {
         for (text, place) in [
             ("listen = 5", "x.toml, line 1, `listen`: "),
@@ -323,6 +365,10 @@ mod tests {
             (
                 "\n[[action]]\ndialect = 'azure'\nname = 'A'",
                 "x.toml, line 2, `[[action]]`: there is no dialect `azure`",
+            ),
+            (
+                "[kind.a]\none_per_resource = 'wait'",
+                "x.toml, line 2, `one_per_resource`: unknown variant",
             ),
             ("listen = ", "x.toml, line 1, `listen`: "),
         ] {

@@ -640,3 +640,61 @@ fn whoever_is_in_a_hurry_need_not_wait() {
     carry_out(&mut operation, &Command::Hasten);
     assert!(operation.is_leasable());
 }
+
+/// An operation that waits for its resources is leased by nobody until others stand before it in no line any more.
+#[test]
+fn what_is_blocked_waits_until_the_last_line_is_free() {
+    let mut operation = in_phase(Phase::Queued, 3);
+    let version = operation.version;
+    for (command, blocked_by, leasable, seen) in [
+        (Command::Wait { lines: 3 }, 3, false, 1),
+        (Command::Wait { lines: 3 }, 3, false, 1),
+        (Command::Advance { lines: 1 }, 2, false, 1),
+        (Command::Advance { lines: 0 }, 2, false, 1),
+        (Command::Advance { lines: 2 }, 0, true, 2),
+        (Command::Advance { lines: 1 }, 0, true, 2),
+    ] {
+        carry_out(&mut operation, &command);
+        assert_eq!(operation.blocked_by, blocked_by, "{command:?}");
+        assert_eq!(operation.is_leasable(), leasable, "{command:?}");
+        assert_eq!(operation.version, version + seen, "{command:?}");
+        let leased = decide(&operation, &lease(), NOW);
+        assert_eq!(leased.is_ok(), leasable, "{command:?}");
+    }
+}
+
+/// What has ended waits for nothing, and what runs does not begin to.
+#[test]
+fn only_what_is_queued_can_be_blocked() {
+    for phase in Phase::ALL {
+        let operation = in_phase(phase, 2);
+        let waits = decide(&operation, &Command::Wait { lines: 1 }, NOW);
+        assert_eq!(waits.is_ok(), phase == Phase::Queued, "{phase:?}");
+        let advances = decide(&operation, &Command::Advance { lines: 1 }, NOW);
+        assert_eq!(advances.is_err(), phase.is_ended(), "{phase:?}");
+    }
+    let mut operation = in_phase(Phase::Queued, 2);
+    carry_out(&mut operation, &Command::Wait { lines: 1 });
+    carry_out(&mut operation, &Command::Cancel);
+    assert_eq!(
+        (operation.phase, operation.blocked_by),
+        (Phase::Cancelled, 0)
+    );
+}
+
+#[test]
+fn a_place_is_held_from_the_time_to_begin_to_the_end() {
+    let exclusive = crate::Exclusive {
+        group: "".into(),
+        busy: crate::Busy::Queue,
+    };
+    for phase in Phase::ALL {
+        let mut operation = in_phase(phase, 2);
+        assert!(!operation.holds_place(), "not exclusive");
+        operation.exclusive = Some(Arc::new(exclusive.clone()));
+        assert_eq!(operation.holds_place(), !phase.is_ended(), "{phase:?}");
+        operation.not_before = Some(NOW);
+        let had_worker = operation.fence > 0;
+        assert_eq!(operation.holds_place(), had_worker && !phase.is_ended());
+    }
+}

@@ -211,6 +211,7 @@ impl Caller {
                     EngineError::NotFound
                     | EngineError::Gone
                     | EngineError::IdempotencyMismatch
+                    | EngineError::ResourceHeld { .. }
                     | EngineError::DocumentChanged
                     | EngineError::DocumentTooLong
                     | EngineError::Rejected(_),
@@ -293,6 +294,7 @@ fn again(operation: &Operation, settings: &KindSettings) -> Submission {
         retention_millis: operation.retention_millis,
         mixed_end: settings.mixed_end,
         retry: settings.retry.clone(),
+        exclusive: settings.exclusive.clone(),
         ..Submission::new(operation.account.clone(), operation.kind.clone())
     }
 }

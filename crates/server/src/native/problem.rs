@@ -8,7 +8,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use longrun_dialects::Reply;
 use longrun_engine::EngineError;
-use longrun_model::{Invalid, Rejected};
+use longrun_model::{Invalid, OperationKey, Rejected, ResourceId};
 
 /// What the types of problems begin with.
 const TYPE: &str = "urn:longrun:problem:";
@@ -46,6 +46,11 @@ pub(crate) enum Problem {
     UnsupportedMediaType,
     #[error("the idempotency key was used for another payload")]
     IdempotencyMismatch,
+    #[error("another operation works on the resource `{resource}`{}", task(*by))]
+    ResourceHeld {
+        resource: ResourceId,
+        by: Option<OperationKey>,
+    },
     #[error("{0}")]
     Throttled(&'static str),
     #[error("the server made a mistake; its log says more")]
@@ -87,6 +92,11 @@ impl Problem {
                 "idempotency-mismatch",
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "Idempotency key reused",
+            ),
+            Self::ResourceHeld { .. } => (
+                "resource-held",
+                StatusCode::CONFLICT,
+                "Resource is not free",
             ),
             Self::Throttled(_) => (
                 "throttled",
@@ -168,6 +178,7 @@ impl From<EngineError> for Problem {
             EngineError::NotFound => Self::NotFound,
             EngineError::Gone | EngineError::Rejected(Rejected::Removed) => Self::Gone,
             EngineError::IdempotencyMismatch => Self::IdempotencyMismatch,
+            EngineError::ResourceHeld { resource, by } => Self::ResourceHeld { resource, by },
             EngineError::Rejected(Rejected::Ended) => Self::Ended,
             EngineError::Rejected(Rejected::NotEnded) => Self::NotEnded,
             EngineError::Rejected(Rejected::StaleFence) => Self::StaleFence,
@@ -186,6 +197,11 @@ impl From<EngineError> for Problem {
             EngineError::Unavailable => Self::Unavailable,
         }
     }
+}
+
+/// Which task it is, in brackets.
+fn task(key: Option<OperationKey>) -> String {
+    key.map_or(String::new(), |key| format!(" (task {})", key.get()))
 }
 
 impl From<Invalid> for Problem {

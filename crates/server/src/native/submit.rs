@@ -174,6 +174,7 @@ fn in_item(index: usize, problem: Problem) -> Problem {
         | Problem::TooLarge { .. }
         | Problem::UnsupportedMediaType
         | Problem::IdempotencyMismatch
+        | Problem::ResourceHeld { .. }
         | Problem::Throttled(_)
         | Problem::Internal
         | Problem::Unavailable => problem,
@@ -249,6 +250,7 @@ impl Caller {
         }
         submission.mixed_end = settings.mixed_end;
         submission.retry.clone_from(&settings.retry);
+        submission.exclusive.clone_from(&settings.exclusive);
         Ok(submission)
     }
 }

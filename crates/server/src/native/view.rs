@@ -136,6 +136,9 @@ fn put_times(shown: &mut Object, operation: &Operation) {
     shown.put("updated_at", operation.updated_at);
     shown.put("ended_at", operation.ended_at);
     shown.put("not_before", operation.not_before);
+    if operation.blocked_by > 0 {
+        shown.put("blocked", true);
+    }
     shown.put("deadline_at", operation.deadline_at);
     shown.put("expires_at", operation.expires_at());
 }
@@ -223,6 +226,12 @@ fn put_change(shown: &mut Object, change: &Change, resources: &Resources) {
                 });
             });
         }
+        Change::Blocked { lines } => {
+            shown.put("type", "blocked");
+            shown.put("resources", u64::from(*lines));
+        }
+        Change::Advanced { .. } => shown.put("type", "advanced"),
+        Change::Unblocked => shown.put("type", "unblocked"),
         Change::Ready => shown.put("type", "ready"),
         Change::DeadlineMoved { deadline_at } => {
             shown.put("type", "deadline_moved");

@@ -25,6 +25,8 @@ pub(crate) struct Parcel {
     pub(crate) history: Vec<HistoryEntry>,
     /// What it was submitted under.
     pub(crate) idempotent: Option<Idempotent>,
+    /// Its places in the lines for its resources: the bytes of each line in their order, and its ticket.
+    pub(crate) places: Vec<(Vec<u8>, i64)>,
 }
 
 /// An idempotency key as it is stored.
@@ -55,11 +57,13 @@ pub(crate) struct Rows {
     pub(crate) member: u64,
     /// Of the history.
     pub(crate) history: u64,
+    /// Of the places in lines.
+    pub(crate) place: u64,
 }
 
 impl Rows {
     /// Each number, with what is counted.
-    pub(crate) const fn named(self) -> [(&'static str, u64); 7] {
+    pub(crate) const fn named(self) -> [(&'static str, u64); 8] {
         [
             ("queue", self.queue),
             ("timer", self.timer),
@@ -68,6 +72,7 @@ impl Rows {
             ("chunk", self.chunk),
             ("member", self.member),
             ("history", self.history),
+            ("place", self.place),
         ]
     }
 
@@ -80,6 +85,7 @@ impl Rows {
         self.chunk += more.chunk;
         self.member += more.member;
         self.history += more.history;
+        self.place += more.place;
     }
 }
 
@@ -120,6 +126,12 @@ impl Expected {
             member: in_chunks(total),
             history: if operation.removed { 0 } else { found.history },
             idempotency: found.idempotency,
+            // What was found while it ran stands in no line.
+            place: if operation.holds_place() {
+                found.place
+            } else {
+                0
+            },
         }
     }
 }
@@ -131,6 +143,7 @@ impl Parcel {
             operation,
             history,
             idempotent,
+            places,
         } = self;
         let mut hash = Sha256::new();
         let mut part = |bytes: &[u8]| {
@@ -153,6 +166,10 @@ impl Parcel {
             blob.clear();
             record::write_events(operation, &[(entry.number, entry.event.clone())], &mut blob);
             part(&blob);
+        }
+        for (line, ticket) in places {
+            part(line);
+            part(&ticket.to_le_bytes());
         }
         if let Some(Idempotent {
             account,

@@ -24,7 +24,7 @@ const COUNTS: &str = "SELECT (SELECT coalesce(max(key), 0) FROM operation), \
     (SELECT count(*) FROM operation), (SELECT count(*) FROM queue), (SELECT count(*) FROM timer), \
     (SELECT count(*) FROM idempotency), (SELECT count(*) FROM chunk), \
     (SELECT count(*) FROM member), (SELECT count(*) FROM history), \
-    (SELECT count(*) FROM document)";
+    (SELECT count(*) FROM document), (SELECT count(*) FROM place)";
 const DOCUMENTS: &str = "SELECT name, version, body FROM document
     WHERE name > $1 ORDER BY name LIMIT $2";
 const SECRET: &str = "SELECT value FROM meta WHERE name = 'id_secret'";
@@ -46,6 +46,8 @@ const IDEMPOTENT: &str = "SELECT operation, account, key, digest FROM idempotenc
 const QUEUED: &str = "SELECT operation, kind, account, urgency FROM queue
     WHERE operation BETWEEN $1 AND $2";
 const TIMERS: &str = "SELECT operation, due FROM timer WHERE operation BETWEEN $1 AND $2";
+const PLACES: &str = "SELECT operation, resource, ticket FROM place
+    WHERE operation BETWEEN $1 AND $2 ORDER BY operation, resource";
 
 /// A transaction that sees the same for as long as it lasts. Servers may go on writing meanwhile.
 pub(super) struct PostgresArchive(Mutex<Session>);
@@ -122,6 +124,7 @@ async fn contents(session: &Session) -> Result<Contents, Failure> {
             chunk: count(5)?,
             member: count(6)?,
             history: count(7)?,
+            place: count(9)?,
         },
         has_live: false,
     })
@@ -162,6 +165,7 @@ async fn page(session: &Session, after: u64) -> Result<Vec<Entry>, Failure> {
         step("read idempotency keys", IDEMPOTENT),
         step("read the queue", QUEUED),
         step("read the timers", TIMERS),
+        step("read places in lines", PLACES),
     ];
     let tables = session.pipeline(None, &steps, None).await?;
     let [operations, beside @ ..] = tables.as_slice() else {
@@ -206,7 +210,7 @@ fn is_damage(error: &StoreError) -> bool {
 }
 
 /// The rows of a page that stand beside those of the operations, by operation.
-struct Beside<'r>([HashMap<OperationKey, Vec<&'r Row>>; 6]);
+struct Beside<'r>([HashMap<OperationKey, Vec<&'r Row>>; 7]);
 
 impl<'r> Beside<'r> {
     fn of(tables: &'r [Vec<Row>]) -> Result<Self, Failure> {
@@ -220,7 +224,7 @@ impl<'r> Beside<'r> {
     }
 
     /// Those of one operation: chunks, places, parts of the history, idempotency keys, the queue, timers.
-    fn rows(&self, key: OperationKey) -> [&[&'r Row]; 6] {
+    fn rows(&self, key: OperationKey) -> [&[&'r Row]; 7] {
         self.0
             .each_ref()
             .map(|by_key| by_key.get(&key).map_or(&[][..], Vec::as_slice))
@@ -231,7 +235,7 @@ impl<'r> Beside<'r> {
 fn parcel(row: &Row, beside: &Beside<'_>, rows: &mut Rows) -> Result<Parcel, Failure> {
     let mut operation = read_with_resources(row)?;
     let key = operation.key;
-    let [chunks, members, parts, idempotent, queued, timers] = beside.rows(key);
+    let [chunks, members, parts, idempotent, queued, timers, places] = beside.rows(key);
     rows.chunk = chunks.len() as u64;
     rows.history = parts.len() as u64;
     rows.idempotency = idempotent.len() as u64;
@@ -255,7 +259,15 @@ fn parcel(row: &Row, beside: &Beside<'_>, rows: &mut Rows) -> Result<Parcel, Fai
             rows.member += u64::from(is_right_member(row, &operation)?);
         }
     }
+    let mut own_places = Vec::new();
+    if operation.holds_place() {
+        for row in places {
+            own_places.push((column(row, 1)?, column(row, 2)?));
+        }
+        rows.place = own_places.len() as u64;
+    }
     Ok(Parcel {
+        places: own_places,
         history: history(row, &operation, parts)?,
         idempotent: idempotent
             .first()

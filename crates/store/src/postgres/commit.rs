@@ -87,6 +87,8 @@ pub(super) struct Writer {
     /// How operations are handed out.
     leasing: Leasing,
     begin: &'static str,
+    /// Whether the last commit has changed lines, and the next may.
+    in_lines: bool,
     /// Whether the database did not answer when it was last asked: the next commit does not wait for it again.
     is_down: bool,
 }
@@ -106,6 +108,8 @@ struct Results {
     committed: Committed,
     /// The turns that were taken in it.
     turned: Turns,
+    /// Whether it has changed lines.
+    in_lines: bool,
 }
 
 /// How often a commit was tried.
@@ -130,6 +134,7 @@ impl Writer {
             } else {
                 "BEGIN ISOLATION LEVEL READ COMMITTED"
             },
+            in_lines: false,
             is_down: false,
         }
     }
@@ -180,6 +185,7 @@ impl Writer {
     fn conclude(&mut self, results: Results) -> Committed {
         self.is_down = false;
         self.leasing.turns.extend(results.turned);
+        self.in_lines = results.in_lines;
         results.committed
     }
 
@@ -227,8 +233,8 @@ impl Writer {
             Ok(session) => session,
             Err(failure) => return Tried::Undone(failure),
         };
-        let decided = decide(&session, self.begin, &self.leasing, writes, now).await;
-        let (found, changes, results) = match decided {
+        let decided = self.decide(&session, writes, now).await;
+        let (changes, mut steps, results) = match decided {
             Ok(decided) => decided,
             Err(failure) => return Tried::Undone(failure),
         };
@@ -241,7 +247,6 @@ impl Writer {
                 Err(failure) => Tried::Undone(failure),
             };
         }
-        let mut steps = save::steps(&found, &changes);
         steps.extend(waiting::save(server, &results.turned));
         steps.extend(self.note(server, &changes));
         match session.pipeline(None, &steps, Some("COMMIT")).await {
@@ -252,6 +257,49 @@ impl Writer {
             }
             Err(failure) if failure.sort == Sort::Lost => Tried::Unknown(failure, results),
             Err(failure) => Tried::Undone(failure),
+        }
+    }
+
+    /// Finds, locks and decides, inside a transaction that is left open: what has changed, and the steps that save it.
+    async fn decide(
+        &self,
+        session: &Session,
+        writes: &[Write],
+        now: Timestamp,
+    ) -> Result<(Changes, Vec<Step>, Results), Failure> {
+        let (begin, leasing) = (self.begin, &self.leasing);
+        let needs = Needs::of(writes);
+        let in_lines = self.in_lines || !needs.lines.is_empty();
+        let mut found = Found::find(session, begin, &needs, leasing, in_lines).await?;
+        loop {
+            let mut view = View::new(&found, leasing);
+            let (changes, committed) = workset::run(&mut view, writes.to_vec(), now)?;
+            let (missing, keys) = (view.lines_missing(), view.keys_missing());
+            if missing.alone {
+                session.batch("begin a commit anew", "ROLLBACK").await?;
+                let needs = Needs {
+                    keys: 0,
+                    ..Needs::of(writes)
+                };
+                let anew = Found::find(session, begin, &needs, leasing, true).await?;
+                found = anew.with_keys_of(found);
+            } else if !missing.lines.is_empty() {
+                found.more_lines(session, &missing.lines).await?;
+            } else if keys > 0 {
+                let keys = i64::try_from(keys).unwrap_or(i64::MAX);
+                found.more_keys(session, keys).await?;
+            } else {
+                let turned = view.turned();
+                let queues = view.into_queues();
+                let results = Results {
+                    committed,
+                    turned,
+                    in_lines: queues.are_used(),
+                };
+                let mut steps = save::steps(&found, &changes);
+                steps.extend(queues.save());
+                return Ok((changes, steps, results));
+            }
         }
     }
 
@@ -303,31 +351,6 @@ impl Writer {
                         return None;
                     }
                 }
-            }
-        }
-    }
-}
-
-/// Finds, locks and decides, inside a transaction that is left open.
-async fn decide(
-    session: &Session,
-    begin: &'static str,
-    leasing: &Leasing,
-    writes: &[Write],
-    now: Timestamp,
-) -> Result<(Found, Changes, Results), Failure> {
-    let mut found = Found::find(session, begin, &Needs::of(writes), leasing).await?;
-    loop {
-        let mut view = View::new(&found, leasing);
-        let (changes, committed) = workset::run(&mut view, writes.to_vec(), now)?;
-        match view.keys_missing() {
-            0 => {
-                let turned = view.turned();
-                return Ok((found, changes, Results { committed, turned }));
-            }
-            missing => {
-                let missing = i64::try_from(missing).unwrap_or(i64::MAX);
-                found.more_keys(session, missing).await?;
             }
         }
     }

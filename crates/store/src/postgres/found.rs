@@ -3,6 +3,7 @@
 use crate::document::Named;
 use crate::layout::{self, CHUNK, check_tally, is_chunked, key_of, row_id, unreadable};
 use crate::postgres::failure::Failure;
+use crate::postgres::lines::{self, Lines, Missing, Queues};
 use crate::postgres::needs::{Needs, Resources as Needed};
 use crate::postgres::row::{name, read_key, read_with_resources};
 use crate::postgres::session::{Session, Step, column};
@@ -24,6 +25,8 @@ pub(super) struct Found {
     operations: HashMap<OperationKey, Stored>,
     idempotent: HashMap<(Account, Box<str>), (OperationKey, [u8; 16])>,
     documents: HashMap<Box<str>, Named>,
+    /// What is known of lines, if other servers are kept from changing them.
+    lines: Option<Lines>,
     lanes: BTreeMap<(KindName, u8), BTreeMap<Account, BTreeSet<OperationKey>>>,
     /// What is in the lanes.
     waiting: BTreeSet<OperationKey>,
@@ -60,12 +63,14 @@ const FIND_CHUNKS: &str = "
     ORDER BY found.operation, found.number";
 
 impl Found {
-    /// Begins a transaction with `begin`, and finds and locks in it what `needs` names.
+    /// Begins a transaction with `begin`, and finds and locks in it what `needs` names, `in_lines` so that lines can be
+    /// changed.
     pub(super) async fn find(
         session: &Session,
         begin: &'static str,
         needs: &Needs<'_>,
         leasing: &Leasing,
+        in_lines: bool,
     ) -> Result<Self, Failure> {
         let mut found = Self::default();
         let mut begin = Some(begin);
@@ -83,6 +88,13 @@ impl Found {
             for row in rows.iter().flatten() {
                 found.take_document(row)?;
             }
+        }
+        if in_lines {
+            let steps = lines::steps(needs);
+            let answers = session.pipeline(begin.take(), &steps, None).await?;
+            let lines = Lines::read(&answers, needs)?;
+            keys.extend(lines.next());
+            found.lines = Some(lines);
         }
         // Rows that are waited for come first, in the order of their keys: nobody who holds others' rows waits.
         let is_limited = leasing.is_limited() && !needs.scopes.is_empty();
@@ -109,10 +121,30 @@ impl Found {
         Ok(found)
     }
 
+    /// Takes over the keys that were given to a try that has to begin anew: none is given in vain.
+    pub(super) fn with_keys_of(mut self, other: Self) -> Self {
+        self.keys = other.keys;
+        self
+    }
+
     /// Gets `count` more keys.
     pub(super) async fn more_keys(&mut self, session: &Session, count: i64) -> Result<(), Failure> {
         let rows = session.pipeline(None, &[give_keys(count)], None).await?;
         rows.iter().try_for_each(|rows| self.take_keys(rows))
+    }
+
+    /// Finds more lines.
+    pub(super) async fn more_lines(
+        &mut self,
+        session: &Session,
+        wanted: &BTreeSet<Vec<u8>>,
+    ) -> Result<(), Failure> {
+        let step = lines::find_more(wanted);
+        let rows = session.pipeline(None, &[step], None).await?;
+        if let Some(lines) = &mut self.lines {
+            lines.take(wanted.iter(), rows.first().map_or(&[][..], Vec::as_slice))?;
+        }
+        Ok(())
     }
 
     /// How many bytes of the history of an operation stand in its row.
@@ -202,6 +234,7 @@ impl Found {
                     named.extend(names.iter().map(|id| (key, *id)));
                 }
                 // What is leased, or was submitted before, is shown whole.
+                None if !self.is_shown(key) => (),
                 Some(Needed::Named { .. } | Needed::All) | None => {
                     wanted.extend((0..tally.total.div_ceil(CHUNK)).map(|number| (key, number)));
                 }
@@ -229,9 +262,12 @@ impl Found {
         let Operation { key, tally, .. } = stored.operation;
         let may_be_retried =
             stored.operation.retry.is_some() && results >= tally.unfinished() as usize;
-        self.waiting.contains(&key)
-            || may_be_retried
-            || self.idempotent.values().any(|(of, _)| *of == key)
+        may_be_retried || self.is_shown(key)
+    }
+
+    /// Whether an operation may be handed out, or was submitted before.
+    fn is_shown(&self, key: OperationKey) -> bool {
+        self.waiting.contains(&key) || self.idempotent.values().any(|(of, _)| *of == key)
     }
 
     fn take_chunks<'r>(
@@ -346,6 +382,7 @@ pub(super) struct View<'f> {
     given: usize,
     book: Book,
     round: Round,
+    queues: Queues,
 }
 
 impl<'f> View<'f> {
@@ -356,7 +393,18 @@ impl<'f> View<'f> {
             given: 0,
             book: leasing.book(&found.running),
             round: Round::default(),
+            queues: Queues::new(found.lines.as_ref()),
         }
+    }
+
+    /// What has changed in the lines.
+    pub(super) fn into_queues(self) -> Queues {
+        self.queues
+    }
+
+    /// What of the lines was not found. Nothing of this run can be kept if there is something.
+    pub(super) fn lines_missing(&mut self) -> Missing {
+        std::mem::take(&mut self.queues.missing)
     }
 
     /// How many keys were missing. Stand-ins were given for them, so that nothing of this run can be kept.
@@ -411,6 +459,18 @@ impl Tables for View<'_> {
 
     fn document(&mut self, name: &str) -> Result<Option<Named>, StoreError> {
         Ok(self.found.documents.get(name).copied())
+    }
+
+    fn first_in_line(&mut self, line: &[u8]) -> Result<Option<OperationKey>, StoreError> {
+        Ok(self.queues.first(line))
+    }
+
+    fn join_line(&mut self, line: Vec<u8>, key: OperationKey) -> Result<bool, StoreError> {
+        Ok(self.queues.join(line, key))
+    }
+
+    fn leave_lines(&mut self, key: OperationKey) -> Result<Vec<OperationKey>, StoreError> {
+        Ok(self.queues.leave(key))
     }
 
     fn next_key(&mut self) -> OperationKey {

@@ -8,7 +8,7 @@ use crate::postgres::connections::Connections;
 use crate::postgres::failure::Failure;
 use crate::postgres::found::Found;
 use crate::postgres::session::{Step, column};
-use crate::postgres::{PostgresUrl, reads, save, schema, waiting};
+use crate::postgres::{PostgresUrl, lines, reads, save, schema, waiting};
 use crate::record::{self, Unreadable};
 use crate::workset::{AccessKeyChange, Changes};
 use futures_util::future::{BoxFuture, FutureExt};
@@ -92,14 +92,19 @@ impl Holder for PostgresHolder {
         async move {
             let mut changes = Changes::default();
             let mut histories = Vec::new();
-            for parcel in parcels {
-                let row = row_id(parcel.operation.key);
+            let mut places = Vec::new();
+            for mut parcel in parcels {
+                let key = parcel.operation.key;
+                let row = row_id(key);
+                let own = std::mem::take(&mut parcel.places).into_iter();
+                places.extend(own.map(|(line, ticket)| (line, ticket, key)));
                 let (touched, parts) = layout::arrived(parcel);
                 changes.operations.push(touched);
                 histories.extend(parts.into_iter().map(|(last, blob)| (row, last, blob)));
             }
             let mut steps = save::steps(&Found::default(), &changes);
             steps.extend(save::histories(histories));
+            steps.extend(lines::join(places));
             self.transact(&steps).await
         }
         .boxed()

@@ -12,6 +12,7 @@ mod connections;
 mod failure;
 mod found;
 mod holder;
+mod lines;
 mod needs;
 mod reads;
 mod row;

@@ -1,5 +1,6 @@
 //! What the writes of a commit will look for, so that it can be found for all of them at once.
 
+use crate::workset::lines_of;
 use crate::{LeaseWish, Write};
 use longrun_model::{Account, Command, KindName, OperationKey, Submission, Touch};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,8 @@ pub(super) struct Needs<'w> {
     pub(super) idempotent: BTreeSet<(&'w str, &'w str)>,
     /// The operations that commands name, and which of their resources.
     pub(super) commands: BTreeMap<OperationKey, Resources<'w>>,
+    /// The lines that new operations will stand in.
+    pub(super) lines: BTreeSet<Vec<u8>>,
     /// The names of documents.
     pub(super) documents: BTreeSet<&'w str>,
     /// What workers wish for.
@@ -53,7 +56,10 @@ impl<'w> Needs<'w> {
             match write {
                 Write::Submit(submission) => {
                     needs.note_submission(submission);
-                    needs.keys += i64::from(submission.idempotency.is_none());
+                    // What may be refused, or was there before, is given a key when it is known to need one.
+                    let needs_key =
+                        submission.idempotency.is_none() && lines_of(submission).next().is_none();
+                    needs.keys += i64::from(needs_key);
                 }
                 Write::SubmitAll(submissions) => {
                     for submission in submissions {
@@ -71,6 +77,8 @@ impl<'w> Needs<'w> {
     }
 
     fn note_submission(&mut self, submission: &'w Submission) {
+        self.lines
+            .extend(lines_of(submission).map(|(line, _)| line));
         if let Some(idempotency) = &submission.idempotency {
             let account = submission.account.as_str();
             self.idempotent.insert((account, &idempotency.key));

@@ -1,7 +1,9 @@
 //! The numbers that stand for the words of the model. They are stored: a number never changes its meaning.
 
 use super::Unreadable;
-use longrun_model::{MixedEnd, Phase, ReleaseReason, RemovalReason, ResourceStatus, RetryScope};
+use longrun_model::{
+    Busy, MixedEnd, Phase, ReleaseReason, RemovalReason, ResourceStatus, RetryScope,
+};
 
 /// The number of a phase.
 pub(crate) const fn phase_code(phase: Phase) -> u8 {
@@ -72,6 +74,23 @@ pub(super) const fn scope_of(code: u8) -> Result<RetryScope, Unreadable> {
     match code {
         0 => Ok(RetryScope::Failed),
         1 => Ok(RetryScope::All),
+        _ => Err(Unreadable),
+    }
+}
+
+/// The number of what becomes of who finds a resource busy.
+pub(super) const fn busy_code(busy: Busy) -> u8 {
+    match busy {
+        Busy::Queue => 0,
+        Busy::Refuse => 1,
+    }
+}
+
+/// What becomes of who finds a resource busy, under this number.
+pub(super) const fn busy_of(code: u8) -> Result<Busy, Unreadable> {
+    match code {
+        0 => Ok(Busy::Queue),
+        1 => Ok(Busy::Refuse),
         _ => Err(Unreadable),
     }
 }

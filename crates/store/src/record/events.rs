@@ -73,6 +73,14 @@ enum ChangeRecord<'a> {
         #[serde(borrow)]
         resources: Vec<(&'a str, Option<&'a str>)>,
     },
+    Blocked {
+        lines: u32,
+    },
+    /// Never stored, as it has no number.
+    Advanced {
+        lines: u32,
+    },
+    Unblocked,
 }
 
 /// Adds a block with `events` to `blob`.
@@ -147,6 +155,9 @@ fn write_change(change: &Change, created_at: Timestamp) -> ChangeRecord<'_> {
         Change::DeadlineMoved { deadline_at } => ChangeRecord::DeadlineMoved {
             deadline_after: distance(*deadline_at, created_at),
         },
+        Change::Blocked { lines } => ChangeRecord::Blocked { lines: *lines },
+        Change::Advanced { lines } => ChangeRecord::Advanced { lines: *lines },
+        Change::Unblocked => ChangeRecord::Unblocked,
         Change::Found { resources } => ChangeRecord::Found {
             resources: resources
                 .iter()
@@ -248,6 +259,9 @@ fn read_change(record: ChangeRecord<'_>, operation: &Operation) -> Result<Change
         ChangeRecord::DeadlineMoved { deadline_after } => Change::DeadlineMoved {
             deadline_at: at_distance(deadline_after, operation.created_at),
         },
+        ChangeRecord::Blocked { lines } => Change::Blocked { lines },
+        ChangeRecord::Advanced { lines } => Change::Advanced { lines },
+        ChangeRecord::Unblocked => Change::Unblocked,
         ChangeRecord::Found { resources } => Change::Found {
             resources: resources.into_iter().map(read_found).collect(),
         },

@@ -1,18 +1,20 @@
 //! The head of an operation as a blob: all that is not a resource and has no column.
 
-use super::code::{mixed_end_code, mixed_end_of, scope_code, scope_of};
+use super::code::{busy_code, busy_of, mixed_end_code, mixed_end_of, scope_code, scope_of};
 use super::{
     FORMAT, FailureRecord, Unreadable, at_distance, distance, json, phase_of, put, take, text,
 };
 use longrun_model::{
-    Account, Failure, KindName, Lease, Operation, OperationKey, Phase, Progress, ProjectId,
-    Resources, Retry, Tally, Timestamp, WorkerName,
+    Account, Exclusive, Failure, KindName, Lease, Operation, OperationKey, Phase, Progress,
+    ProjectId, Resources, Retry, Tally, Timestamp, WorkerName,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The format of heads that is written: a record as in the first format, and behind it one of what came later.
 const SECOND_FORMAT: u8 = 2;
+/// The format of those that do not share their resources: the second, and behind it a record of that.
+const THIRD_FORMAT: u8 = 3;
 
 #[derive(Serialize, Deserialize)]
 struct HeadRecord<'a> {
@@ -49,6 +51,14 @@ struct LaterRecord<'a> {
     not_before_after: Option<i64>,
     #[serde(borrow)]
     retry: Option<RetryRecord<'a>>,
+}
+
+/// That an operation does not share its resources, and how it stands in the lines for them.
+#[derive(Serialize, Deserialize)]
+struct ExclusiveRecord<'a> {
+    group: &'a str,
+    busy: u8,
+    blocked_by: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -122,9 +132,18 @@ pub(crate) fn write_head(operation: &Operation, blob: &mut Vec<u8>) {
         retry: operation.retry.as_deref().map(write_retry),
     };
     blob.clear();
-    blob.push(SECOND_FORMAT);
+    let exclusive = operation.exclusive.as_deref();
+    blob.push(exclusive.map_or(SECOND_FORMAT, |_| THIRD_FORMAT));
     put(blob, &record);
     put(blob, &later);
+    if let Some(Exclusive { group, busy }) = exclusive {
+        let record = ExclusiveRecord {
+            group,
+            busy: busy_code(*busy),
+            blocked_by: operation.blocked_by,
+        };
+        put(blob, &record);
+    }
 }
 
 fn write_retry(retry: &Retry) -> RetryRecord<'_> {
@@ -137,6 +156,13 @@ fn write_retry(retry: &Retry) -> RetryRecord<'_> {
     }
 }
 
+fn read_exclusive(record: &ExclusiveRecord<'_>) -> Result<Arc<Exclusive>, Unreadable> {
+    Ok(Arc::new(Exclusive {
+        group: record.group.into(),
+        busy: busy_of(record.busy)?,
+    }))
+}
+
 fn read_retry(record: RetryRecord<'_>) -> Result<Arc<Retry>, Unreadable> {
     Ok(Arc::new(Retry {
         attempts_max: record.attempts_max,
@@ -147,17 +173,24 @@ fn read_retry(record: RetryRecord<'_>) -> Result<Arc<Retry>, Unreadable> {
     }))
 }
 
-/// The records that a blob of either format consists of.
-fn records(blob: &[u8]) -> Result<(HeadRecord<'_>, LaterRecord<'_>), Unreadable> {
+/// The records that a blob consists of.
+type Records<'a> = (HeadRecord<'a>, LaterRecord<'a>, Option<ExclusiveRecord<'a>>);
+
+/// The records that a blob of any format consists of.
+fn records(blob: &[u8]) -> Result<Records<'_>, Unreadable> {
     let (format, mut rest) = blob.split_first().ok_or(Unreadable)?;
     let head = take(&mut rest)?;
     let later = match *format {
         FORMAT => LaterRecord::default(),
-        SECOND_FORMAT => take(&mut rest)?,
+        SECOND_FORMAT | THIRD_FORMAT => take(&mut rest)?,
         _ => return Err(Unreadable),
     };
+    let exclusive = match *format {
+        THIRD_FORMAT => Some(take(&mut rest)?),
+        _ => None,
+    };
     if rest.is_empty() {
-        Ok((head, later))
+        Ok((head, later, exclusive))
     } else {
         Err(Unreadable)
     }
@@ -179,7 +212,8 @@ pub(crate) struct Columns {
 
 /// The operation with these columns and this head. None of its resources is loaded.
 pub(crate) fn read_head(columns: Columns, blob: &[u8]) -> Result<Operation, Unreadable> {
-    let (record, later) = records(blob)?;
+    let (record, later, exclusive) = records(blob)?;
+    let blocked_by = exclusive.as_ref().map_or(0, |one| one.blocked_by);
     let phase = phase_of(columns.phase)?;
     check(&record, phase)?;
     let created_at = Timestamp::from_millis(record.created_at);
@@ -199,6 +233,7 @@ pub(crate) fn read_head(columns: Columns, blob: &[u8]) -> Result<Operation, Unre
         input: json(record.input),
         mixed_end: mixed_end_of(record.mixed_end)?,
         retry: later.retry.map(read_retry).transpose()?,
+        exclusive: exclusive.as_ref().map(read_exclusive).transpose()?,
         phase,
         version: record.version,
         attempt: record.attempt,
@@ -225,6 +260,7 @@ pub(crate) fn read_head(columns: Columns, blob: &[u8]) -> Result<Operation, Unre
         updated_at: at_distance(record.updated_after, created_at),
         ended_at: after(record.ended_after),
         not_before: after(later.not_before_after),
+        blocked_by,
         deadline_at: after(record.deadline_after),
         retention_millis: record.retention_millis,
         removed: columns.removed,

@@ -9,6 +9,7 @@ mod code;
 mod events;
 mod feed;
 mod head;
+mod line;
 mod resources;
 mod state;
 
@@ -17,6 +18,7 @@ pub(crate) use code::{phase_code, phase_of};
 pub(crate) use events::{read_events, write_events};
 pub(crate) use feed::{read_feed, write_feed};
 pub(crate) use head::{Columns, read_head, write_head};
+pub(crate) use line::write_line;
 pub(crate) use resources::{read_resources, write_resources};
 pub(crate) use state::{read_state, write_state};
 

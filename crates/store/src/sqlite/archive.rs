@@ -10,7 +10,7 @@ use crate::layout::{check_tally, is_chunked, key_of, row_id, unreadable};
 use crate::record::Unreadable;
 use crate::sqlite::reader::Reader;
 use crate::sqlite::row::{blob, column};
-use crate::sqlite::{chunk, writer};
+use crate::sqlite::{chunk, lines, writer};
 use crate::{HistoryEntry, StoreError};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use longrun_model::{Operation, OperationKey, Resources};
@@ -89,6 +89,7 @@ fn contents(reader: &mut Reader) -> Result<Contents, StoreError> {
             chunk: count("chunk")?,
             member: count("member")?,
             history: count("history")?,
+            place: count("place")?,
         },
         has_live: true,
         turns: writer::read_turns(connection, names)?,
@@ -164,10 +165,16 @@ fn parcel(reader: &mut Reader, key: OperationKey, rows: &mut Rows) -> Result<Par
     }
     let history = history(reader, key)?;
     let idempotent = idempotent(reader, key)?;
+    let mut places = Vec::new();
+    if operation.holds_place() {
+        places = lines::places(&reader.connection, key)?;
+        rows.place = places.len() as u64;
+    }
     Ok(Parcel {
         operation,
         history,
         idempotent,
+        places,
     })
 }
 

@@ -9,6 +9,7 @@ mod backup;
 mod chunk;
 mod claim;
 mod holder;
+mod lines;
 mod names;
 mod reader;
 mod row;

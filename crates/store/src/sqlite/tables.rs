@@ -3,10 +3,10 @@
 use crate::document::Named;
 use crate::doing::Doing;
 use crate::layout::{check_tally, is_chunked, key_of, row_id};
-use crate::sqlite::chunk;
 use crate::sqlite::row::{
     Dictionary, SELECT_OPERATION, column, read_operation, read_own_resources,
 };
+use crate::sqlite::{chunk, lines};
 use crate::turns::{self, Book, Lane, Lanes, Round};
 use crate::workset::Tables;
 use crate::{LeaseWish, StoreError};
@@ -170,6 +170,18 @@ impl Tables for SqliteTables<'_> {
                 found.optional()
             })
             .doing("look up a document")
+    }
+
+    fn first_in_line(&mut self, line: &[u8]) -> Result<Option<OperationKey>, StoreError> {
+        lines::first(self.connection, line)
+    }
+
+    fn join_line(&mut self, line: Vec<u8>, key: OperationKey) -> Result<bool, StoreError> {
+        lines::join(self.connection, &line, key)
+    }
+
+    fn leave_lines(&mut self, key: OperationKey) -> Result<Vec<OperationKey>, StoreError> {
+        lines::leave(self.connection, key)
     }
 
     fn next_key(&mut self) -> OperationKey {

@@ -6,7 +6,7 @@ use crate::layout::{self, row_id};
 use crate::record::{self, Unreadable, phase_code};
 use crate::sqlite::row::{Dictionary, column};
 use crate::sqlite::tables::SqliteTables;
-use crate::sqlite::{save, schema};
+use crate::sqlite::{lines, save, schema};
 use crate::turns::{Book, Turn};
 use crate::workset::{AccessKeyChange, Changes};
 use crate::{Committed, Limits, StoreError, Write, workset};
@@ -66,8 +66,12 @@ impl Writer {
     /// Keeps operations of another store, which are none of those that are here.
     pub(super) fn fill(&mut self, parcels: Vec<Parcel>) -> Result<(), StoreError> {
         self.transact(|tables| {
-            for parcel in parcels {
-                tables.last_key = tables.last_key.max(parcel.operation.key.get());
+            for mut parcel in parcels {
+                let key = parcel.operation.key;
+                tables.last_key = tables.last_key.max(key.get());
+                for (line, ticket) in std::mem::take(&mut parcel.places) {
+                    lines::keep(tables.connection, &line, ticket, key)?;
+                }
                 let (touched, parts) = layout::arrived(parcel);
                 let row = row_id(touched.operation.key);
                 let changes = Changes {

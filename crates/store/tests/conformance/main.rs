@@ -9,6 +9,7 @@ mod end;
 mod file;
 mod found;
 mod lease;
+mod lines;
 mod list;
 mod moving;
 mod oracle;
@@ -149,6 +150,17 @@ suite! {
         access_keys_are_kept_replaced_and_forgotten
         the_first_secret_stays
         a_commit_of_nothing_does_nothing
+    }
+    lines {
+        one_at_a_time_and_in_order
+        many_resources_wait_for_all
+        who_does_not_wait_is_refused
+        a_repeated_submission_is_not_in_its_own_way
+        lines_are_apart
+        what_was_begun_keeps_its_place
+        what_is_delayed_joins_when_its_time_comes
+        one_commit_may_turn_lines_over
+        large_operations_stand_in_many_lines
     }
     document {
         a_document_is_kept_as_it_was_given

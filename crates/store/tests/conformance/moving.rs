@@ -6,14 +6,16 @@ use crate::bed::{
 };
 use crate::schema::{Schema, runtime};
 use longrun_model::{
-    Command, Failure, FinishStatus, Json, Operation, ResourceStatus, Submission, Timestamp,
+    Busy, Command, Exclusive, Failure, FinishStatus, Json, Operation, ResourceStatus, Submission,
+    Timestamp,
 };
 use longrun_store::{
     AccessKey, Document, HistoryEntry, Location, MigrateError, PostgresStore, PutDocument,
-    SqliteStore, Step, Store, StoreError, Write, abandon, backup, check, migrate,
+    SqliteStore, Step, Store, StoreError, Write, Written, abandon, backup, check, migrate,
 };
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use tempfile::TempDir;
 
@@ -118,6 +120,17 @@ async fn fill(store: &dyn Store) {
     let many = (0..MANY).map(|_| Write::Submit(operation(2)));
     commit(store, many.collect()).await;
     commit(store, vec![Write::Lease(wish(2))]).await;
+    let alone = |count| {
+        Write::Submit(Submission {
+            exclusive: Some(Arc::new(Exclusive {
+                group: "g".into(),
+                busy: Busy::Queue,
+            })),
+            kind: "alone".into(),
+            ..operation(count)
+        })
+    };
+    commit(store, vec![alone(1), alone(2), alone(1)]).await;
     fill_the_rest(store).await;
 }
 
@@ -227,11 +240,25 @@ fn a_store_is_moved_there_and_back() {
         let store = open(&last).await.unwrap();
         assert_eq!(told(&*store).await, before);
         goes_on(&*store, before.operations.len() as u64).await;
+        keeps_its_lines(&*store, before.operations.len() as u64).await;
         remembers_documents(&*store).await;
         drop(store);
         let checked = check(&last, &silent).await.unwrap();
         assert_eq!((checked.faults_total, checked.removed), (0, 2));
     });
+}
+
+/// The last three operations stand in line for the same resource, and go on one after the other.
+async fn keeps_its_lines(store: &dyn Store, last: u64) {
+    for number in [last - 2, last - 1, last] {
+        let cancel = write(key(number), Command::Cancel);
+        let mut written = store.commit(vec![cancel], NOW).await.unwrap();
+        let Ok(Written::Commanded { freed, .. }) = written.remove(0) else {
+            panic!("{number} was not cancelled");
+        };
+        let next = crate::bed::keys(&freed);
+        assert_eq!(next, (number < last).then_some(number + 1).as_slice());
+    }
 }
 
 /// A document that was removed before the move is not taken for one that is made anew after it.

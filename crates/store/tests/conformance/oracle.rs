@@ -2,9 +2,9 @@
 
 use crate::bed::{Bed, LEASE, START, operation, result, under};
 use longrun_model::{
-    Account, Command, Failure, Finish, FinishStatus, Json, NewResource, Operation, OperationKey,
-    Phase, Progress, Report, ResourceStatus, Resources, Retry, RetryScope, StuckRule, Submission,
-    Timestamp,
+    Account, Busy, Command, Exclusive, Failure, Finish, FinishStatus, Json, NewResource, Operation,
+    OperationKey, Phase, Progress, Report, ResourceStatus, Resources, Retry, RetryScope, StuckRule,
+    Submission, Timestamp,
 };
 use longrun_store::{
     AccessKey, Filter, LeaseWish, Limits, PutDocument, Refused, Share, Submitted, Write, Written,
@@ -48,6 +48,7 @@ fn submission() -> impl Strategy<Value = Submission> {
     let start = prop::option::weighted(0.2, 0..20_000_i64);
     let retry = prop::option::weighted(0.6, retry());
     let idempotency = prop::option::weighted(0.4, (0..3_u8, 0..2_u8));
+    let exclusive = prop::option::weighted(0.5, exclusive());
     let kind = prop::sample::select(&KINDS[..]);
     (
         size,
@@ -55,17 +56,26 @@ fn submission() -> impl Strategy<Value = Submission> {
         kind,
         0..3_u8,
         (start, deadline, retry),
-        idempotency,
+        (idempotency, exclusive),
         0..2_usize,
     )
         .prop_map(
-            |(size, account, kind, priority, (start, deadline, retry), idempotency, labels)| {
+            |(
+                size,
+                account,
+                kind,
+                priority,
+                (start, deadline, retry),
+                (idempotency, exclusive),
+                labels,
+            )| {
                 let submission = Submission {
                     account,
                     kind: kind.into(),
                     priority,
                     not_before: start.map(|one| Timestamp::from_millis(START + one)),
                     retry: retry.map(Arc::new),
+                    exclusive: exclusive.map(Arc::new),
                     deadline_at: deadline.map(|one| Timestamp::from_millis(START + one)),
                     retention_millis: 20_000,
                     labels: vec![("team".into(), "blue".into()); labels],
@@ -79,6 +89,15 @@ fn submission() -> impl Strategy<Value = Submission> {
                 }
             },
         )
+}
+
+fn exclusive() -> impl Strategy<Value = Exclusive> {
+    let group = prop::sample::select(&["", "", "g"][..]);
+    let busy = prop::sample::select(&[Busy::Queue, Busy::Queue, Busy::Refuse][..]);
+    (group, busy).prop_map(|(group, busy)| Exclusive {
+        group: group.into(),
+        busy,
+    })
 }
 
 fn retry() -> impl Strategy<Value = Retry> {
@@ -356,17 +375,23 @@ fn check_result(found: &Result<Written, Refused>, expected: &Result<Written, Ref
                 was,
                 changed,
                 refused,
+                freed,
             }),
             Ok(Written::Commanded {
                 operation: expected,
                 was: expected_was,
                 changed: expected_changed,
                 refused: expected_refused,
+                freed: expected_freed,
             }),
         ) => {
             assert_eq!(was, expected_was);
             assert_eq!((changed, refused), (expected_changed, expected_refused));
             check_part(found, expected);
+            assert_eq!(freed.len(), expected_freed.len());
+            for (freed, expected) in freed.iter().zip(expected_freed) {
+                check_part(freed, expected);
+            }
         }
         (Ok(Written::Leased(found)), Ok(Written::Leased(expected))) => {
             assert_eq!(found, expected);

@@ -3,7 +3,9 @@
 use crate::bed::{START, finish, key, lease_command, operation, submitted, under, wish, write};
 use crate::schema::{Schema, runtime};
 use futures_util::future::{join, join_all};
-use longrun_model::{Command, FinishStatus, Operation, OperationKey, Phase, Timestamp};
+use longrun_model::{
+    Busy, Command, Exclusive, FinishStatus, Operation, OperationKey, Phase, Submission, Timestamp,
+};
 use longrun_store::{
     Changes, Cursor, Filter, PostgresStore, PutDocument, Refused, Store, StoreError, Write, Written,
 };
@@ -118,6 +120,66 @@ fn an_idempotency_key_holds_across_servers() {
             }
         }
     });
+}
+
+/// Three servers submit, hand out and end operations that do not share their resources: at no time do two run on one of
+/// them, none is forgotten in a line, and servers do not wait for each other in a circle.
+#[test]
+fn lines_hold_across_servers() {
+    for isolation in ["read-committed", "serializable"] {
+        with_schema(async |schema| {
+            let parameters = format!("isolation={isolation}");
+            let stores = join_all((0..3).map(|_| open(schema, &parameters))).await;
+            let stores: Vec<_> = stores.into_iter().map(Result::unwrap).collect();
+            let running = std::cell::RefCell::new(HashSet::new());
+            let ended = std::cell::Cell::new(0);
+            let all = 3 * 12 * 3;
+            let servers = stores.iter().zip(0_usize..).map(async |(store, server)| {
+                let mut round = 0;
+                while ended.get() < all {
+                    if round < 12 {
+                        let writes = (0..3).map(|one| {
+                            let (first, step) = ((server + round) % 6, 1 + (one + round) % 5);
+                            let ids = [first, (first + step) % 6].map(|id| format!("m{id}"));
+                            Write::Submit(alone(&ids))
+                        });
+                        commit(store, writes.collect()).await;
+                    }
+                    round += 1;
+                    assert!(round < 2_000, "{isolation}: operations are left in lines");
+                    let leased = lease(store, 3).await;
+                    for id in leased.iter().flat_map(|one| one.resources.iter()) {
+                        assert!(running.borrow_mut().insert(id.id.clone()), "{isolation}");
+                    }
+                    for operation in leased {
+                        for resource in operation.resources.iter() {
+                            running.borrow_mut().remove(&resource.id);
+                        }
+                        let end = finish(operation.fence, FinishStatus::Succeeded);
+                        commit(store, vec![write(operation.key, end)]).await;
+                        ended.set(ended.get() + 1);
+                    }
+                }
+            });
+            join_all(servers).await;
+            let client = schema.connect().await;
+            let left = format!("SELECT count(*) FROM {}.place", schema.name());
+            let left: i64 = client.query_one(&left, &[]).await.unwrap().get(0);
+            assert_eq!((ended.get(), left), (all, 0), "{isolation}");
+        });
+    }
+}
+
+/// A submission that does not share these resources.
+fn alone(ids: &[String]) -> Submission {
+    let exclusive = Exclusive {
+        group: "".into(),
+        busy: Busy::Queue,
+    };
+    Submission {
+        exclusive: Some(Arc::new(exclusive)),
+        ..Submission::new("acme", "reboot").with_resources(ids.iter().map(String::as_str))
+    }
 }
 
 /// Servers that change the same document at the same time, or make it, do it one after the other: none is overwritten

@@ -369,6 +369,14 @@ fn types_are_documented() {
         (Problem::TooLarge { limit_bytes: 1 }, "too-large", 413),
         (Problem::UnsupportedMediaType, "unsupported-media-type", 415),
         (Problem::IdempotencyMismatch, "idempotency-mismatch", 422),
+        (
+            Problem::ResourceHeld {
+                resource: "r".into(),
+                by: None,
+            },
+            "resource-held",
+            409,
+        ),
         (Problem::Throttled("later"), "throttled", 429),
         (Problem::Internal, "internal", 500),
         (Problem::Unavailable, "unavailable", 503),
