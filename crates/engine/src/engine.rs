@@ -554,11 +554,8 @@ impl Engine {
 
     /// The document with this name, if there is one.
     pub async fn document(&self, name: &str) -> Result<Option<Document>, EngineError> {
-        self.shared
-            .store
-            .document(name)
-            .await
-            .map_err(|error| unavailable(&error))
+        let found = self.shared.store.document(name).await;
+        found.map_err(|error| unavailable(&error))
     }
 
     /// Keeps or removes a document, if it is still what it was: the version that it has now.

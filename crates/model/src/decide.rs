@@ -119,8 +119,8 @@ pub fn decide(
         Command::Hasten => decide_hasten(operation, now),
         Command::ExtendDeadline { millis } => decide_extension(operation, *millis, now),
         Command::Finish(finish) => decide_finish(operation, finish, now),
-        Command::Wait { lines } => decide_wait(operation, *lines, now),
-        Command::Advance { lines } => decide_advance(operation, *lines, now),
+        Command::Wait { lines } => lines::wait(operation, *lines, now),
+        Command::Advance { lines } => lines::advance(operation, *lines, now),
         Command::Tick => Ok(decide_tick(operation, now)),
     }
 }
@@ -164,30 +164,6 @@ fn decide_hasten(operation: &Operation, now: Timestamp) -> Result<Decided, Rejec
         Err(Rejected::NotDelayed)
     } else {
         Ok(one(now, Change::Ready))
-    }
-}
-
-fn decide_wait(operation: &Operation, lines: u32, now: Timestamp) -> Result<Decided, Rejected> {
-    if operation.phase.is_ended() {
-        Err(Rejected::Ended)
-    } else if operation.phase != Phase::Queued {
-        Err(Rejected::NotLeasable)
-    } else if lines == operation.blocked_by {
-        Ok(Decided::default())
-    } else {
-        Ok(one(now, Change::Blocked { lines }))
-    }
-}
-
-fn decide_advance(operation: &Operation, lines: u32, now: Timestamp) -> Result<Decided, Rejected> {
-    if operation.phase.is_ended() {
-        Err(Rejected::Ended)
-    } else if lines == 0 || operation.blocked_by == 0 {
-        Ok(Decided::default())
-    } else if lines < operation.blocked_by {
-        Ok(one(now, Change::Advanced { lines }))
-    } else {
-        Ok(one(now, Change::Unblocked))
     }
 }
 
@@ -598,5 +574,6 @@ fn unexplained() -> Failure {
 }
 
 mod again;
+mod lines;
 #[cfg(test)]
 mod tests;
