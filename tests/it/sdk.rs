@@ -9,6 +9,7 @@ mod keys;
 mod stage;
 mod states;
 mod submits;
+mod templates;
 mod words;
 
 use crate::postgres::Database;

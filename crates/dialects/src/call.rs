@@ -144,6 +144,8 @@ pub enum Wish<'a> {
     },
     /// To have something done.
     Submit(Box<Order>),
+    /// To have something done to things that the cloud keeps.
+    Manage(Box<Order>),
 }
 
 /// How a caller names an operation.

@@ -42,6 +42,7 @@ mod fault;
 mod form;
 mod proof;
 mod reply;
+mod shelf;
 mod stamp;
 mod wire;
 
@@ -64,9 +65,11 @@ pub use client::{
 pub use fault::Fault;
 pub use proof::{Algorithm, Derivation, Proof};
 pub use reply::{Lent, Reply, RequestId};
+pub use shelf::{Managed, Pending, Shelf};
 
 use http::HeaderMap;
 use longrun_model::{Operation, Timestamp};
+use serde_json::Value;
 
 /// One cloud's task API, both directions.
 pub trait Dialect: Send + Sync {
@@ -96,6 +99,39 @@ pub trait Dialect: Send + Sync {
     /// Proves that whoever holds `secret` signed the call, and did so recently.
     fn verify(&self, proof: &Proof, secret: &[u8], now: Timestamp) -> Result<(), Fault> {
         proof.verify(secret, now)
+    }
+
+    /// The name of the shelf that its accounts have. Dialects of one cloud may share one.
+    fn shelf(&self) -> &'static str {
+        self.name()
+    }
+
+    /// Whether its accounts keep things at all.
+    fn keeps_things(&self) -> bool {
+        false
+    }
+
+    /// Does what an order asks of the things on a shelf, or says which operation it takes. `chance` is random and fresh.
+    fn manage(
+        &self,
+        order: Order,
+        kept: &mut Shelf,
+        lent: &Lent,
+        chance: u128,
+    ) -> Result<Managed, Fault> {
+        let (_, _, _) = (kept, lent, chance);
+        Err(Fault::UnknownAction(order.action.name.to_string()))
+    }
+
+    /// Makes a change whose operation has ended well.
+    fn settle(&self, things: &mut Value, change: &Value) {
+        let _ = (things, change);
+    }
+
+    /// Whether somebody may put these things onto a shelf; if not, why.
+    fn check_things(&self, things: &Value) -> Result<(), String> {
+        let _ = things;
+        Err(format!("`{}` keeps nothing", self.name()))
     }
 
     /// Writes the answer. The one place of the dialect where a fault becomes an error code.

@@ -2,6 +2,7 @@
 
 use crate::keys::{Key, KeyRing};
 use crate::replay::Replays;
+use crate::shelves::Shelves;
 use crate::{KindSettings, MasterKey};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -18,6 +19,7 @@ pub(crate) struct App {
     pub(crate) ids: Ids,
     pub(crate) keys: KeyRing,
     pub(crate) replays: Replays,
+    pub(crate) shelves: Shelves,
     pub(crate) master_key: MasterKey,
     pub(crate) dialects: Options,
     pub(crate) kinds: HashMap<String, KindSettings>,

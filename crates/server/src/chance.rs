@@ -24,7 +24,12 @@ pub(crate) fn any() -> u32 {
     fastrand::u32(..)
 }
 
+/// Any number of the longest kind: no secret.
+pub(crate) fn number() -> u128 {
+    fastrand::u128(..)
+}
+
 /// A number for a request: unlike any other, and no secret.
 pub(crate) fn request_id() -> RequestId {
-    RequestId(fastrand::u128(..))
+    RequestId(number())
 }

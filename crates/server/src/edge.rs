@@ -77,19 +77,22 @@ impl Edge {
         peer: IpAddr,
     ) -> Response<Body> {
         let Call { frame, claim, wish } = dialect.parse(request, &self.app.dialects);
+        let lent = self.app.lent();
         let outcome = match fault {
             Some(fault) => Err(fault),
             None => {
-                self.app
-                    .carry_out(dialect, &frame.action, claim, wish, peer)
-                    .await
+                let asked = (dialect, &*frame.action, peer);
+                self.app.carry_out(asked, claim, wish, &lent).await
             }
         };
-        let lent = self.app.lent();
         if let Err(fault) = &outcome {
             tracing::debug!(dialect = dialect.name(), request.id = %lent.request_id, %fault, "a call was refused");
         }
-        respond(dialect.answer(&frame, &lent, outcome.as_deref()))
+        respond(match &outcome {
+            Ok(Done::Told(reply)) => reply.clone(),
+            Ok(Done::Operation(operation)) => dialect.answer(&frame, &lent, Ok(operation)),
+            Err(fault) => dialect.answer(&frame, &lent, Err(fault)),
+        })
     }
 
     /// Answers a request that could not be read as HTTP, in the dialect that its first line points to.
@@ -159,6 +162,14 @@ fn respond(reply: Reply) -> Response<Body> {
     response
 }
 
+/// What comes of a call.
+pub(crate) enum Done {
+    /// An operation to be told of.
+    Operation(Arc<Operation>),
+    /// An answer that is written already.
+    Told(Reply),
+}
+
 /// Who wants something, once that is proved, and how.
 pub(crate) struct Asker<'a> {
     pub(crate) dialect: &'a dyn Dialect,
@@ -184,12 +195,11 @@ impl App {
     /// Does what a call wants, if whoever sent it may.
     async fn carry_out(
         &self,
-        dialect: &dyn Dialect,
-        action: &str,
+        (dialect, action, peer): (&dyn Dialect, &str, IpAddr),
         claim: Result<Claim<'_>, Fault>,
         wish: Result<Wish<'_>, Fault>,
-        peer: IpAddr,
-    ) -> Result<Arc<Operation>, Fault> {
+        lent: &Lent<'_>,
+    ) -> Result<Done, Fault> {
         let claim = claim?;
         let key = self.prove(dialect, &claim)?;
         if claim
@@ -213,10 +223,15 @@ impl App {
                 operation,
                 resource_group,
             } => {
-                self.poll(&asker, &operation, resource_group.as_deref())
-                    .await
+                let polled = self.poll(&asker, &operation, resource_group.as_deref());
+                polled.await.map(Done::Operation)
             }
-            Wish::Submit(order) => self.carry_out_order(*order, &asker).await,
+            Wish::Submit(order) => {
+                asker.may_submit(&order)?;
+                let operation = self.carry_out_order(*order, &asker).await?;
+                Ok(Done::Operation(operation))
+            }
+            Wish::Manage(order) => self.manage(*order, &asker, lent).await,
         }
     }
 

@@ -22,6 +22,7 @@ mod refusals;
 mod replay;
 mod server;
 mod settings;
+mod shelves;
 mod store_url;
 
 pub use clock::SystemClock;

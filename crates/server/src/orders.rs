@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::edge::{Asker, fault};
 use crate::keys::Key;
+use crate::shelves;
 use longrun_dialects::{Fault, Order};
 use longrun_engine::EngineError;
 use longrun_model::{Idempotency, Invalid, Json, Operation, ProjectId, Submission, limits};
@@ -10,15 +11,36 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 impl App {
-    /// Makes an operation of an order, if the key may, and waits for its end if the caller does.
+    /// Makes an operation of an order that the key may give, and waits for its end if the caller does.
     pub(crate) async fn carry_out_order(
         &self,
         order: Order,
         asker: &Asker<'_>,
     ) -> Result<Arc<Operation>, Fault> {
-        asker.may_submit(&order)?;
         let wait_millis = order.wait_millis;
         let submission = self.submission(order, asker.key, asker.project)?;
+        self.make(submission, wait_millis, asker).await
+    }
+
+    /// The same for an order that changes things which a cloud keeps, known by the token of the change.
+    pub(crate) async fn carry_out_change(
+        &self,
+        order: Order,
+        asker: &Asker<'_>,
+        token: &str,
+    ) -> Result<Arc<Operation>, Fault> {
+        let wait_millis = order.wait_millis;
+        let mut submission = self.submission(order, asker.key, asker.project)?;
+        submission.idempotency = Some(shelves::idempotency(token));
+        self.make(submission, wait_millis, asker).await
+    }
+
+    async fn make(
+        &self,
+        submission: Submission,
+        wait_millis: i64,
+        asker: &Asker<'_>,
+    ) -> Result<Arc<Operation>, Fault> {
         submission.check().map_err(|invalid| refused(&invalid))?;
         let submitted = self.engine.submit(submission).await;
         let operation = submitted.map_err(|error| not_made(&error))?.operation;

@@ -6,6 +6,7 @@ use crate::edge::Edge;
 use crate::executors::{self, Crew};
 use crate::keys::{self, KeyError, KeyRing, KeyWish, NewKey};
 use crate::replay::Replays;
+use crate::shelves::Shelves;
 use crate::{Dev, MasterKey, Settings, Tls, chance, listen};
 use longrun_engine::{Clock, Engine, EngineError};
 use longrun_model::Ids;
@@ -122,6 +123,7 @@ impl Server {
             ids,
             keys,
             replays: Replays::default(),
+            shelves: Shelves::default(),
             master_key: settings.master_key,
             dialects: settings.dialects,
             kinds: settings.kinds,

@@ -32,7 +32,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 /// The files of the actions that are built in.
-const BUILT_IN: [&str; 1] = [include_str!("../tencent_bm/actions.toml")];
+const BUILT_IN: [&str; 2] = [
+    include_str!("../tencent_bm/actions.toml"),
+    include_str!("../tencent_vpc/actions.toml"),
+];
 
 static CATALOGUE: LazyLock<Arc<Catalogue>> = LazyLock::new(|| {
     let mut catalogue = Catalogue::default();

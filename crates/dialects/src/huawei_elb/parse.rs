@@ -154,7 +154,7 @@ mod tests {
                 operation: OperationRef::Text(text),
                 ..
             } => Some(text.into_owned()),
-            Wish::Poll { .. } | Wish::Submit(_) => None,
+            Wish::Poll { .. } | Wish::Submit(_) | Wish::Manage(_) => None,
         })
     }
 

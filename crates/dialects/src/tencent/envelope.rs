@@ -3,6 +3,7 @@
 
 use super::fault::{self, Modules};
 use crate::{Fault, Reply, wire};
+use longrun_model::Operation;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -14,9 +15,10 @@ struct Success<D> {
     data: D,
 }
 
+/// An answer without data.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Refusal<'a> {
+struct Bare<'a> {
     code: u16,
     message: &'a str,
     code_desc: &'static str,
@@ -34,10 +36,31 @@ pub(crate) fn success(message: &'static str, data: impl Serialize) -> Reply {
     }))
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Submitted {
+    task_id: u64,
+}
+
+/// An answer that tells the number to ask by.
+pub(crate) fn submitted(operation: &Operation) -> Reply {
+    let task_id = operation.key.get();
+    success("", Submitted { task_id })
+}
+
+/// An answer that tells nothing but that it is done.
+pub(crate) fn done() -> Reply {
+    Reply::json(wire::to_json(&Bare {
+        code: 0,
+        message: "",
+        code_desc: "Success",
+    }))
+}
+
 /// An answer that refuses.
 pub(crate) fn refusal(fault: &Fault, modules: &Modules) -> Reply {
     let error = fault::error(fault, modules);
-    Reply::json(wire::to_json(&Refusal {
+    Reply::json(wire::to_json(&Bare {
         code: error.code,
         message: &error.message(fault),
         code_desc: error.code_desc,

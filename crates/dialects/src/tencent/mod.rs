@@ -35,6 +35,10 @@ pub(crate) struct Product {
     pub(crate) action: &'static str,
     /// The same as a policy spells it.
     pub(crate) policy_action: &'static str,
+    /// Whether an action is about things that the product keeps.
+    pub(crate) manages: fn(&str) -> bool,
+    /// The action that is meant when the question names no task, by the parameter that stands there instead.
+    pub(crate) meant: &'static [(&'static str, &'static str)],
     /// The codes of the product's own errors.
     pub(crate) modules: fault::Modules,
 }
@@ -51,6 +55,11 @@ pub(crate) fn parse<'a>(request: &Request<'a>, options: &Options, product: &Prod
         Err(fault) => return refused(fault),
     };
     let action = form::value(&parameters, "Action").unwrap_or_default();
+    let action = if options.lenient {
+        meant(&parameters, product, action)
+    } else {
+        action
+    };
     let action = options.catalogue.find(product.dialect, action);
     let rules = match action {
         None => Rules::Poll,
@@ -62,6 +71,16 @@ pub(crate) fn parse<'a>(request: &Request<'a>, options: &Options, product: &Prod
         claim: claim::claim(request, options, PATH, &parameters, rules),
         wish: wish(&parameters, product, action),
     }
+}
+
+/// The action that is meant: a page of the product's shows a query that is submitted with the name of the question.
+fn meant<'p>(parameters: &'p Parameters, product: &Product, action: &'p str) -> &'p str {
+    if action != product.action || parameters::present(parameters, "taskId").is_some() {
+        return action;
+    }
+    let mut meant = product.meant.iter();
+    let found = meant.find(|(name, _)| parameters::present(parameters, name).is_some());
+    found.map_or(action, |(_, action)| action)
 }
 
 fn frame<'a>(request: &Request<'a>, product: &Product, action: Option<&Arc<Action>>) -> Frame<'a> {
@@ -93,7 +112,12 @@ fn wish<'a>(
         });
     }
     if let Some(action) = action {
-        return order(parameters, action).map(|order| Wish::Submit(Box::new(order)));
+        let order = Box::new(order(parameters, action)?);
+        return Ok(if (product.manages)(&action.name) {
+            Wish::Manage(order)
+        } else {
+            Wish::Submit(order)
+        });
     }
     let action = parameters::required(parameters, "Action")?;
     if action != product.action {

@@ -38,17 +38,13 @@ pub(super) const TASK_ID: &str = "taskId";
 /// Answers a submission with nothing.
 pub(super) const NULL: &str = "null";
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Submitted {
-    task_id: u64,
-}
-
 /// Tells that `operation` was made.
 pub(super) fn submitted(operation: &Operation, action: &Action) -> Reply {
-    let task_id = operation.key.get();
-    let data = (&*action.answer != NULL).then_some(Submitted { task_id });
-    envelope::success("", data)
+    if &*action.answer == NULL {
+        envelope::success("", ())
+    } else {
+        envelope::submitted(operation)
+    }
 }
 
 /// Tells how `operation` stands.

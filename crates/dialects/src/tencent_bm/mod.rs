@@ -22,6 +22,8 @@ const PRODUCT: Product = Product {
     dialect: NAME,
     action: "DescriptionOperationResult",
     policy_action: "bm:DescriptionOperationResult",
+    manages: |_| false,
+    meant: &[],
     modules: fault::MODULES,
 };
 

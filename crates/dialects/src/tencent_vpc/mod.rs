@@ -4,15 +4,18 @@
 
 mod answer;
 mod fault;
+pub(crate) mod manage;
 mod read;
+pub(crate) mod templates;
 
 use crate::tencent::{self, Product, envelope};
 use crate::{
-    Call, Credential, Dialect, Endpoint, Fault, Frame, Lent, Observation, Options, QueryError,
-    Reply, Request, SignError, Target,
+    Call, Credential, Dialect, Endpoint, Fault, Frame, Lent, Managed, Observation, Options, Order,
+    QueryError, Question, Reply, Request, Shelf, SignError, Target,
 };
 use http::HeaderMap;
 use longrun_model::{Operation, Timestamp};
+use serde_json::Value;
 
 /// The task API of Tencent's network parameter templates: success, failure or running, and a query's result.
 #[derive(Debug)]
@@ -24,6 +27,13 @@ const PRODUCT: Product = Product {
     dialect: NAME,
     action: "DescribeNetTaskResult",
     policy_action: "vpc:DescribeNetTaskResult",
+    manages: |action| manage::deed(action).is_some(),
+    meant: &[
+        ("addressId", "DescribeAddressInstances"),
+        ("addressGroupId", "DescribeAddressGroupInstances"),
+        ("serviceId", "DescribeServiceInstances"),
+        ("serviceGroupId", "DescribeServiceGroupInstances"),
+    ],
     modules: fault::MODULES,
 };
 
@@ -36,6 +46,32 @@ impl Dialect for TencentVpc {
         "vpc"
     }
 
+    fn answers(&self) -> &'static [&'static str] {
+        &["taskId"]
+    }
+
+    fn keeps_things(&self) -> bool {
+        true
+    }
+
+    fn manage(
+        &self,
+        order: Order,
+        kept: &mut Shelf,
+        lent: &Lent,
+        chance: u128,
+    ) -> Result<Managed, Fault> {
+        manage::manage(order, kept, lent, chance)
+    }
+
+    fn settle(&self, things: &mut Value, change: &Value) {
+        templates::settle(things, change);
+    }
+
+    fn check_things(&self, things: &Value) -> Result<(), String> {
+        templates::check(things)
+    }
+
     fn claims(&self, request: &Request, _: &Options) -> bool {
         // What belongs to bare metal has been claimed by then: that dialect is asked first.
         request.path == tencent::PATH
@@ -45,9 +81,12 @@ impl Dialect for TencentVpc {
         tencent::parse(request, options, &PRODUCT)
     }
 
-    fn answer(&self, _: &Frame, _: &Lent, outcome: Result<&Operation, &Fault>) -> Reply {
+    fn answer(&self, frame: &Frame, _: &Lent, outcome: Result<&Operation, &Fault>) -> Reply {
         match outcome {
-            Ok(operation) => answer::answer(operation),
+            Ok(operation) => match &frame.question {
+                Question::Poll => answer::answer(operation),
+                Question::Submit(_) => envelope::submitted(operation),
+            },
             Err(fault) => envelope::refusal(fault, &PRODUCT.modules),
         }
     }

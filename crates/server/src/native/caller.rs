@@ -20,6 +20,8 @@ pub(super) mod action {
     pub(in crate::native) const LEASE: &str = "longrun:LeaseOperations";
     pub(in crate::native) const REPORT: &str = "longrun:ReportOperations";
     pub(in crate::native) const OPERATE: &str = "longrun:OperateOperations";
+    pub(in crate::native) const GET_SHELF: &str = "longrun:GetShelf";
+    pub(in crate::native) const PUT_SHELF: &str = "longrun:PutShelf";
     pub(in crate::native) const MANAGE_KEYS: &str = "longrun:ManageKeys";
 }
 

@@ -16,6 +16,7 @@
 //! | `longrun:OperateOperations` | `operation/ID` | of many: retry, extend the deadline, finish by hand |
 //! | `longrun:LeaseOperations` | `kind/KIND` | lease |
 //! | `longrun:ReportOperations` | `operation/ID` | heartbeat, report |
+//! | `longrun:GetShelf`, `longrun:PutShelf` | `shelf/SHELF` | shelves |
 //! | `longrun:ManageKeys` | `key/ID` | everything with keys |
 //!
 //! Callers are asked for the resource group of the operation, or of the submission. Workers are not: a lease is given
@@ -34,6 +35,7 @@ mod pairs;
 mod problem;
 mod query;
 mod reports;
+mod shelves;
 mod submit;
 #[cfg(test)]
 mod tests;
@@ -82,6 +84,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/v1/leases", post(leases::lease))
         .route("/api/v1/leases:heartbeat", post(leases::heartbeat))
         .route("/api/v1/leases:report", post(reports::report))
+        .route(
+            "/api/v1/shelves/{shelf}",
+            get(shelves::get).put(shelves::put),
+        )
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))

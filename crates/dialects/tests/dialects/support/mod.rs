@@ -18,7 +18,7 @@ static CATALOGUE: LazyLock<Arc<Catalogue>> = LazyLock::new(Catalogue::built_in);
 pub(crate) fn polled(wish: Wish<'_>) -> OperationRef<'_> {
     match wish {
         Wish::Poll { operation, .. } => operation,
-        Wish::Submit(order) => panic!("{order:?} is no poll"),
+        Wish::Submit(order) | Wish::Manage(order) => panic!("{order:?} is no poll"),
     }
 }
 

@@ -76,6 +76,7 @@ impl Bench {
             ids: Ids::new([7; 16]),
             keys: KeyRing::default(),
             replays: Replays::default(),
+            shelves: crate::shelves::Shelves::default(),
             master_key: MasterKey::random(),
             dialects: Options::default(),
             kinds: HashMap::from([
