@@ -15,6 +15,7 @@ mod one_per_resource;
 mod postgres;
 mod program;
 mod python_client;
+mod rates;
 mod sdk;
 mod wait;
 mod waiting;

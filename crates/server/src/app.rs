@@ -1,6 +1,7 @@
 //! What every request needs.
 
 use crate::keys::{Key, KeyRing};
+use crate::rates::Rates;
 use crate::replay::Replays;
 use crate::shelves::Shelves;
 use crate::{KindSettings, MasterKey};
@@ -20,6 +21,8 @@ pub(crate) struct App {
     pub(crate) keys: KeyRing,
     pub(crate) replays: Replays,
     pub(crate) shelves: Shelves,
+    /// How often keys may call.
+    pub(crate) rates: Rates,
     pub(crate) master_key: MasterKey,
     pub(crate) dialects: Options,
     pub(crate) kinds: HashMap<String, KindSettings>,

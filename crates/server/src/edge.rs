@@ -9,7 +9,7 @@ use crate::replay::Nonce;
 use axum::Router;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
@@ -88,11 +88,18 @@ impl Edge {
         if let Err(fault) = &outcome {
             tracing::debug!(dialect = dialect.name(), request.id = %lent.request_id, %fault, "a call was refused");
         }
-        respond(match &outcome {
+        let mut response = respond(match &outcome {
             Ok(Done::Told(reply)) => reply.clone(),
             Ok(Done::Operation(operation)) => dialect.answer(&frame, &lent, Ok(operation)),
             Err(fault) => dialect.answer(&frame, &lent, Err(fault)),
-        })
+        });
+        if let Err(Fault::Throttled { retry_after_millis }) = outcome
+            && response.status() == StatusCode::TOO_MANY_REQUESTS
+        {
+            let seconds = HeaderValue::from(retry_after_millis.div_ceil(1_000));
+            response.headers_mut().insert(RETRY_AFTER, seconds);
+        }
+        response
     }
 
     /// Answers a request that could not be read as HTTP, in the dialect that its first line points to.
@@ -202,6 +209,8 @@ impl App {
     ) -> Result<Done, Fault> {
         let claim = claim?;
         let key = self.prove(dialect, &claim)?;
+        let counted = self.rates.count(&key.id, self.engine.now());
+        counted.map_err(|retry_after_millis| Fault::Throttled { retry_after_millis })?;
         if claim
             .project
             .as_ref()

@@ -18,6 +18,7 @@ mod moving;
 mod native;
 mod orders;
 mod policy;
+mod rates;
 mod refusals;
 mod replay;
 mod server;
@@ -31,6 +32,7 @@ pub use executors::{
     HttpSettings, Lost, SigningSecret, UnusableReceiver,
 };
 pub use keys::{KeyError, KeyInfo, KeyWish, NewKey, add_key, list_keys, remove_key, switch_key};
+pub use longrun_poller::Quota;
 pub use longrun_store::Share;
 pub use master_key::{MasterKey, MasterKeyError};
 pub use moving::migrate;

@@ -5,6 +5,7 @@ use crate::clock::SystemClock;
 use crate::edge::Edge;
 use crate::executors::{self, Crew};
 use crate::keys::{self, KeyError, KeyRing, KeyWish, NewKey};
+use crate::rates::Rates;
 use crate::replay::Replays;
 use crate::shelves::Shelves;
 use crate::{Dev, MasterKey, Settings, Tls, chance, listen};
@@ -124,6 +125,7 @@ impl Server {
             keys,
             replays: Replays::default(),
             shelves: Shelves::default(),
+            rates: Rates::new(settings.rates),
             master_key: settings.master_key,
             dialects: settings.dialects,
             kinds: settings.kinds,

@@ -3,6 +3,7 @@
 use crate::{CommandSettings, Duty, HttpSettings, MasterKey};
 use longrun_dialects::Options;
 use longrun_model::{Exclusive, MixedEnd, Retry, StuckRule};
+use longrun_poller::Quota;
 use longrun_store::{Limits, Share};
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -26,6 +27,8 @@ pub struct Settings {
     pub kinds: HashMap<String, KindSettings>,
     /// What accounts may have of the workers, `*` those that are not named.
     pub accounts: HashMap<String, Share>,
+    /// How often keys may call, by their ids, `*` those that are not named.
+    pub rates: HashMap<String, Quota>,
     /// From when on an operation counts as stuck.
     pub stuck: StuckRule,
     /// Executors besides those that the kinds name.
@@ -118,6 +121,7 @@ impl Default for Settings {
             dialects: Options::default(),
             kinds: HashMap::new(),
             accounts: HashMap::new(),
+            rates: HashMap::new(),
             stuck: StuckRule::default(),
             executors: Vec::new(),
         }

@@ -63,6 +63,7 @@ fn server_settings(settings: Settings, dev: bool) -> anyhow::Result<longrun_serv
         },
         kinds: settings.kinds,
         accounts: settings.accounts,
+        rates: settings.rates,
         stuck: settings.stuck,
         executors: Vec::new(),
     })

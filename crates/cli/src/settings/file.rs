@@ -5,7 +5,7 @@ use super::executor::Executor;
 use crate::exit::UsageError;
 use longrun_dialects::Action;
 use longrun_model::{Busy, Exclusive, MixedEnd, Retry, RetryScope, StuckRule, limits};
-use longrun_server::{KindSettings, Share, StoreUrl};
+use longrun_server::{KindSettings, Quota, Share, StoreUrl};
 use serde::{Deserialize, Deserializer};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -27,6 +27,7 @@ pub(super) struct File {
     pub(super) host_aliases: Vec<String>,
     pub(super) kind: HashMap<String, Kind>,
     pub(super) account: HashMap<String, AccountShare>,
+    pub(super) key: HashMap<String, KeyRate>,
     pub(super) stuck: Stuck,
     pub(super) action: Vec<Action>,
 }
@@ -44,6 +45,29 @@ impl From<AccountShare> for Share {
         Self {
             weight: share.weight.map_or(1, NonZeroU32::get),
             running_max: share.running_max,
+        }
+    }
+}
+
+/// How often a key may call.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeyRate {
+    calls_max: NonZeroU32,
+    #[serde(default = "second")]
+    per_ms: NonZeroU32,
+}
+
+fn second() -> NonZeroU32 {
+    const SECOND: NonZeroU32 = NonZeroU32::new(1_000).expect("a second is not nothing");
+    SECOND
+}
+
+impl From<KeyRate> for Quota {
+    fn from(rate: KeyRate) -> Self {
+        Self {
+            calls: rate.calls_max,
+            per_millis: rate.per_ms,
         }
     }
 }
@@ -310,6 +334,19 @@ mod tests {
     }
 
     #[test]
+    fn keys_have_a_rate_by_the_second_unless_the_file_says_otherwise() {
+        let text = "[key.a]\ncalls_max = 7\n[key.'*']\ncalls_max = 9\nper_ms = 50";
+        let keys = parse("x.toml", text).unwrap().key;
+        let mut rates: Vec<_> = keys
+            .into_iter()
+            .map(|(id, rate)| (id, Quota::from(rate)))
+            .map(|(id, quota)| (id, quota.calls.get(), quota.per_millis.get()))
+            .collect();
+        rates.sort_unstable();
+        assert_eq!(rates, [("*".to_owned(), 9, 50), ("a".to_owned(), 7, 1_000)]);
+    }
+
+    #[test]
     fn kinds_say_whether_they_share_their_resources() {
         let among = "one_per_resource_among = 'machines'";
         for (text, expected) in [
@@ -369,6 +406,10 @@ mod tests {
             (
                 "[kind.a]\none_per_resource = 'wait'",
                 "x.toml, line 2, `one_per_resource`: unknown variant",
+            ),
+            (
+                "[key.a]\ncalls_max = 0",
+                "x.toml, line 2, `calls_max`: invalid value",
             ),
             ("listen = ", "x.toml, line 1, `listen`: "),
         ] {

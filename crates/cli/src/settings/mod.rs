@@ -6,7 +6,7 @@ mod file;
 use crate::exit::UsageError;
 use longrun_dialects::{Action, Catalogue};
 use longrun_model::StuckRule;
-use longrun_server::{Dev, KindSettings, MasterKey, Share, StoreUrl, Tls};
+use longrun_server::{Dev, KindSettings, MasterKey, Quota, Share, StoreUrl, Tls};
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -88,6 +88,8 @@ pub(crate) struct Settings {
     pub(crate) kinds: HashMap<String, KindSettings>,
     /// What accounts may have of the workers.
     pub(crate) accounts: HashMap<String, Share>,
+    /// How often keys may call.
+    pub(crate) rates: HashMap<String, Quota>,
     /// From when on an operation counts as stuck.
     pub(crate) stuck: StuckRule,
     /// What secrets are sealed with, if it does not lie beside the store.
@@ -137,6 +139,11 @@ impl Settings {
                 .account
                 .into_iter()
                 .map(|(name, share)| (name, share.into()))
+                .collect(),
+            rates: file
+                .key
+                .into_iter()
+                .map(|(id, rate)| (id, rate.into()))
                 .collect(),
             stuck: file.stuck.into(),
             master_key: master_key(environment)?,

@@ -63,6 +63,8 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let app = Arc::<App>::from_ref(state);
         let key = app.bearer(&parts.headers).ok_or(Problem::Unauthenticated)?;
+        let counted = app.rates.count(&key.id, app.engine.now());
+        counted.map_err(|retry_after_millis| Problem::CallsSpent { retry_after_millis })?;
         let peer = parts.extensions.get::<IpAddr>().copied();
         Ok(Self { app, key, peer })
     }

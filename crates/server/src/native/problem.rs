@@ -51,6 +51,8 @@ pub(crate) enum Problem {
         resource: ResourceId,
         by: Option<OperationKey>,
     },
+    #[error("the key has made as many calls as it may")]
+    CallsSpent { retry_after_millis: u64 },
     #[error("{0}")]
     Throttled(&'static str),
     #[error("the server made a mistake; its log says more")]
@@ -98,7 +100,7 @@ impl Problem {
                 StatusCode::CONFLICT,
                 "Resource is not free",
             ),
-            Self::Throttled(_) => (
+            Self::CallsSpent { .. } | Self::Throttled(_) => (
                 "throttled",
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too much at once",
@@ -119,6 +121,15 @@ impl Problem {
     /// The end of its type. It also is the reason that a report or a heartbeat is told.
     pub(crate) fn name(&self) -> &'static str {
         self.words().0
+    }
+
+    /// When the same call may be made again. Nobody knows when a store is back: then it is the shortest time there is.
+    fn retry_after_seconds(&self) -> u64 {
+        if let Self::CallsSpent { retry_after_millis } = self {
+            retry_after_millis.div_ceil(1_000)
+        } else {
+            1
+        }
     }
 
     /// Whether it is no fault of the call, so that the same call may succeed later.
@@ -166,7 +177,7 @@ impl IntoResponse for Problem {
         } else if status == StatusCode::TOO_MANY_REQUESTS
             || status == StatusCode::SERVICE_UNAVAILABLE
         {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            headers.insert(RETRY_AFTER, HeaderValue::from(self.retry_after_seconds()));
         }
         response
     }

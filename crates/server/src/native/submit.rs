@@ -175,6 +175,7 @@ fn in_item(index: usize, problem: Problem) -> Problem {
         | Problem::UnsupportedMediaType
         | Problem::IdempotencyMismatch
         | Problem::ResourceHeld { .. }
+        | Problem::CallsSpent { .. }
         | Problem::Throttled(_)
         | Problem::Internal
         | Problem::Unavailable => problem,

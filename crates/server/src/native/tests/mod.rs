@@ -12,6 +12,7 @@ mod workers;
 use super::router;
 use crate::app::App;
 use crate::keys::{KeyRing, KeyWish, make};
+use crate::rates::Rates;
 use crate::replay::Replays;
 use crate::{KindSettings, MasterKey, SystemClock};
 use axum::Router;
@@ -77,6 +78,7 @@ impl Bench {
             keys: KeyRing::default(),
             replays: Replays::default(),
             shelves: crate::shelves::Shelves::default(),
+            rates: Rates::new(HashMap::new()),
             master_key: MasterKey::random(),
             dialects: Options::default(),
             kinds: HashMap::from([

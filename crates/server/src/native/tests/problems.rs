@@ -377,6 +377,13 @@ fn types_are_documented() {
             "resource-held",
             409,
         ),
+        (
+            Problem::CallsSpent {
+                retry_after_millis: 1,
+            },
+            "throttled",
+            429,
+        ),
         (Problem::Throttled("later"), "throttled", 429),
         (Problem::Internal, "internal", 500),
         (Problem::Unavailable, "unavailable", 503),
