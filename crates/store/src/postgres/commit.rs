@@ -7,7 +7,7 @@
 
 use crate::postgres::connections::Connections;
 use crate::postgres::failure::{Failure, Sort};
-use crate::postgres::found::{Found, View};
+use crate::postgres::found::{self, Found, View};
 use crate::postgres::holder;
 use crate::postgres::needs::Needs;
 use crate::postgres::save;
@@ -15,9 +15,10 @@ use crate::postgres::session::{Session, Step, column};
 use crate::postgres::waiting::{self, Leasing, Turns};
 use crate::workset::{self, Changes};
 use crate::{Committed, Limits, StoreError, Write, record};
-use longrun_model::Timestamp;
+use longrun_model::{OperationKey, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_postgres::Row;
 
 /// How often a commit is tried when others are in the way.
 const CROSSINGS_MAX: u32 = 30;
@@ -31,6 +32,11 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 const COMMITS_KEPT: i64 = 10_000;
 /// After how many commits those that are too many are deleted.
 const COMMITS_SWEPT: i64 = 500;
+
+/// From how many new operations in a commit on it asks for as many keys more, so that the next one need not ask.
+const RESERVED_FROM: usize = 8;
+/// How long such keys are good. Whoever lists operations takes those with the highest keys for the newest.
+const RESERVED_MILLIS: i64 = 200;
 
 // Waits for whoever is taking the store away from servers, and finds no row then.
 const REGISTER: &str = "INSERT INTO server (last) \
@@ -86,11 +92,20 @@ pub(super) struct Writer {
     last: i64,
     /// How operations are handed out.
     leasing: Leasing,
+    /// Keys for the operations of the next commit.
+    reserve: Reserve,
     begin: &'static str,
     /// Whether the last commit has changed lines, and the next may.
     in_lines: bool,
     /// Whether the database did not answer when it was last asked: the next commit does not wait for it again.
     is_down: bool,
+}
+
+/// Keys that nobody has got yet, and when they were asked for.
+#[derive(Debug)]
+struct Reserve {
+    keys: Vec<OperationKey>,
+    asked_at: Timestamp,
 }
 
 /// How a try to commit ended.
@@ -112,6 +127,18 @@ struct Results {
     in_lines: bool,
 }
 
+/// What a commit does, and what is left to be sent for it.
+struct Decided {
+    changes: Changes,
+    /// What saves them.
+    steps: Vec<Step>,
+    results: Results,
+    /// What begins the transaction, if it has not begun.
+    begin: Option<&'static str>,
+    keys_given: usize,
+    keys_left: Vec<OperationKey>,
+}
+
 /// How often a commit was tried.
 #[derive(Default)]
 struct Tries {
@@ -128,6 +155,10 @@ impl Writer {
             leasing: Leasing {
                 turns,
                 limits: Arc::default(),
+            },
+            reserve: Reserve {
+                keys: Vec::new(),
+                asked_at: Timestamp::from_millis(0),
             },
             begin: if is_serializable {
                 "BEGIN ISOLATION LEVEL SERIALIZABLE"
@@ -233,55 +264,60 @@ impl Writer {
             Ok(session) => session,
             Err(failure) => return Tried::Undone(failure),
         };
-        let decided = self.decide(&session, writes, now).await;
-        let (changes, mut steps, results) = match decided {
+        let keys = self.reserved(now);
+        let decided = match self.decide(&session, keys, writes, now).await {
             Ok(decided) => decided,
             Err(failure) => return Tried::Undone(failure),
         };
-        if changes.is_empty() {
-            return match session.batch("end a transaction", "ROLLBACK").await {
-                Ok(()) => {
-                    session.settle();
-                    Tried::Made(results)
-                }
-                Err(failure) => Tried::Undone(failure),
-            };
+        if decided.changes.is_empty() {
+            return end(session, decided).await;
         }
-        steps.extend(waiting::save(server, &results.turned));
-        steps.extend(self.note(server, &changes));
-        match session.pipeline(None, &steps, Some("COMMIT")).await {
-            Ok(_) => {
+        let mut steps = decided.steps;
+        steps.extend(waiting::save(server, &decided.results.turned));
+        steps.extend(self.note(server, &decided.changes));
+        let more = reserve(decided.keys_given, decided.keys_left.len());
+        let is_asking = more.is_some();
+        steps.extend(more);
+        let sent = session.pipeline(decided.begin, &steps, Some("COMMIT"));
+        match sent.await {
+            Ok(mut rows) => {
                 session.settle();
                 self.last += 1;
-                Tried::Made(results)
+                let more = rows.pop().filter(|_| is_asking).unwrap_or_default();
+                self.keep(decided.keys_left, &more, now);
+                Tried::Made(decided.results)
             }
-            Err(failure) if failure.sort == Sort::Lost => Tried::Unknown(failure, results),
+            Err(failure) if failure.sort == Sort::Lost => Tried::Unknown(failure, decided.results),
             Err(failure) => Tried::Undone(failure),
         }
     }
 
-    /// Finds, locks and decides, inside a transaction that is left open: what has changed, and the steps that save it.
+    /// Finds, locks and decides, inside a transaction that is left open.
     async fn decide(
         &self,
         session: &Session,
+        keys: Vec<OperationKey>,
         writes: &[Write],
         now: Timestamp,
-    ) -> Result<(Changes, Vec<Step>, Results), Failure> {
+    ) -> Result<Decided, Failure> {
         let (begin, leasing) = (self.begin, &self.leasing);
         let needs = Needs::of(writes);
         let in_lines = self.in_lines || !needs.lines.is_empty();
-        let mut found = Found::find(session, begin, &needs, leasing, in_lines).await?;
+        let mut found = Found::find(session, begin, &needs, leasing, in_lines, keys).await?;
         loop {
             let mut view = View::new(&found, leasing);
             let (changes, committed) = workset::run(&mut view, writes.to_vec(), now)?;
             let (missing, keys) = (view.lines_missing(), view.keys_missing());
             if missing.alone {
-                session.batch("begin a commit anew", "ROLLBACK").await?;
+                if found.begin().is_none() {
+                    session.batch("begin a commit anew", "ROLLBACK").await?;
+                }
                 let needs = Needs {
                     keys: 0,
                     ..Needs::of(writes)
                 };
-                let anew = Found::find(session, begin, &needs, leasing, true).await?;
+                let none = Vec::new();
+                let anew = Found::find(session, begin, &needs, leasing, true, none).await?;
                 found = anew.with_keys_of(found);
             } else if !missing.lines.is_empty() {
                 found.more_lines(session, &missing.lines).await?;
@@ -289,7 +325,7 @@ impl Writer {
                 let keys = i64::try_from(keys).unwrap_or(i64::MAX);
                 found.more_keys(session, keys).await?;
             } else {
-                let turned = view.turned();
+                let (turned, given) = (view.turned(), view.keys_given());
                 let queues = view.into_queues();
                 let results = Results {
                     committed,
@@ -298,9 +334,36 @@ impl Writer {
                 };
                 let mut steps = save::steps(&found, &changes);
                 steps.extend(queues.save());
-                return Ok((changes, steps, results));
+                return Ok(Decided {
+                    changes,
+                    steps,
+                    results,
+                    begin: found.begin(),
+                    keys_given: given,
+                    keys_left: found.keys_after(given).to_vec(),
+                });
             }
         }
+    }
+
+    /// The keys that were asked for by the commit before, unless that is too long ago.
+    fn reserved(&mut self, now: Timestamp) -> Vec<OperationKey> {
+        let keys = std::mem::take(&mut self.reserve.keys);
+        if now.millis_since(self.reserve.asked_at) > RESERVED_MILLIS {
+            return Vec::new();
+        }
+        keys
+    }
+
+    /// Keeps keys for the next commit: those that are `left`, and `more`.
+    fn keep(&mut self, left: Vec<OperationKey>, more: &[Row], now: Timestamp) {
+        // If one of them cannot be read, the next commit asks again.
+        let more = found::keys(more).unwrap_or_default();
+        if !more.is_empty() {
+            self.reserve.asked_at = now;
+        }
+        self.reserve.keys = left;
+        self.reserve.keys.extend(more);
     }
 
     /// Tells others of the commit, and keeps what is told from growing for ever.
@@ -354,6 +417,24 @@ impl Writer {
             }
         }
     }
+}
+
+/// Ends a transaction that changes nothing, if it has begun.
+async fn end(session: Session, decided: Decided) -> Tried {
+    if decided.begin.is_none()
+        && let Err(failure) = session.batch("end a transaction", "ROLLBACK").await
+    {
+        return Tried::Undone(failure);
+    }
+    session.settle();
+    Tried::Made(decided.results)
+}
+
+/// The step that asks for keys for the next commit, when this one has given so many and so many are left.
+fn reserve(given: usize, left: usize) -> Option<Step> {
+    let more = given.saturating_sub(left);
+    let more = i64::try_from(more).ok().filter(|more| *more > 0)?;
+    (given >= RESERVED_FROM).then(|| found::give_keys(more))
 }
 
 /// Keeps the commit with this number from being made, unless it was: whether it was.

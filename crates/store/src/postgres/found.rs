@@ -31,6 +31,8 @@ pub(super) struct Found {
     /// What is in the lanes.
     waiting: BTreeSet<OperationKey>,
     keys: Vec<OperationKey>,
+    /// What begins the transaction, until it was sent.
+    begin: Option<&'static str>,
     /// How many operations run, by kind and account; counted only if it matters.
     running: Vec<(KindName, Account, u32)>,
 }
@@ -64,15 +66,20 @@ const FIND_CHUNKS: &str = "
 
 impl Found {
     /// Begins a transaction with `begin`, and finds and locks in it what `needs` names, `in_lines` so that lines can be
-    /// changed.
+    /// changed. Nothing is sent if there is nothing to find: new operations need no more than keys, and `keys` are there
+    /// already.
     pub(super) async fn find(
         session: &Session,
         begin: &'static str,
         needs: &Needs<'_>,
         leasing: &Leasing,
         in_lines: bool,
+        keys: Vec<OperationKey>,
     ) -> Result<Self, Failure> {
-        let mut found = Self::default();
+        let mut found = Self {
+            keys,
+            ..Self::default()
+        };
         let mut begin = Some(begin);
         let mut keys: BTreeSet<OperationKey> = needs.commands.keys().copied().collect();
         if !needs.idempotent.is_empty() {
@@ -96,41 +103,59 @@ impl Found {
             keys.extend(lines.next());
             found.lines = Some(lines);
         }
-        // Rows that are waited for come first, in the order of their keys: nobody who holds others' rows waits.
-        let is_limited = leasing.is_limited() && !needs.scopes.is_empty();
-        let mut steps = Vec::new();
-        steps.extend(is_limited.then(waiting::alone));
-        steps.extend([lock(&keys), give_keys(needs.keys)]);
-        steps.extend(is_limited.then(waiting::count));
-        steps.extend(waiting::steps(needs, leasing));
-        let rows = session.pipeline(begin, &steps, None).await?;
-        let mut answers = rows.iter().skip(usize::from(is_limited));
-        for row in answers.next().into_iter().flatten() {
-            found.take_operation(row)?;
-        }
-        found.take_keys(answers.next().map_or(&[][..], Vec::as_slice))?;
-        if is_limited {
-            for row in answers.next().into_iter().flatten() {
-                found.running.push(waiting::running(row)?);
+        let there = i64::try_from(found.keys.len()).unwrap_or(i64::MAX);
+        let asked = questions(needs, leasing, &keys, needs.keys.saturating_sub(there));
+        if !asked.is_empty() {
+            let (about, steps): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
+            let rows = session.pipeline(begin.take(), &steps, None).await?;
+            for (about, rows) in about.into_iter().zip(&rows) {
+                found.take(about, rows)?;
             }
         }
-        for row in answers.flatten() {
-            found.take_waiting(row)?;
-        }
+        found.begin = begin;
         found.load_large(session, needs).await?;
         Ok(found)
     }
 
-    /// Takes over the keys that were given to a try that has to begin anew: none is given in vain.
     pub(super) fn with_keys_of(mut self, other: Self) -> Self {
         self.keys = other.keys;
         self
     }
 
+    fn take(&mut self, about: About, rows: &[Row]) -> Result<(), Failure> {
+        match about {
+            About::Nothing => Ok(()),
+            About::Operations => rows.iter().try_for_each(|row| self.take_operation(row)),
+            About::Keys => {
+                self.keys.extend(keys(rows)?);
+                Ok(())
+            }
+            About::Running => rows.iter().try_for_each(|row| {
+                self.running.push(waiting::running(row)?);
+                Ok(())
+            }),
+            About::Waiting => rows.iter().try_for_each(|row| self.take_waiting(row)),
+        }
+    }
+
     /// Gets `count` more keys.
     pub(super) async fn more_keys(&mut self, session: &Session, count: i64) -> Result<(), Failure> {
-        let rows = session.pipeline(None, &[give_keys(count)], None).await?;
-        rows.iter().try_for_each(|rows| self.take_keys(rows))
+        let steps = [give_keys(count)];
+        let rows = session.pipeline(self.begin.take(), &steps, None).await?;
+        for rows in &rows {
+            self.keys.extend(keys(rows)?);
+        }
+        Ok(())
+    }
+
+    /// What is still to be sent to begin the transaction, if nothing had to be found.
+    pub(super) fn begin(&self) -> Option<&'static str> {
+        self.begin
+    }
+
+    /// The keys that are left when so many were given.
+    pub(super) fn keys_after(&self, given: usize) -> &[OperationKey] {
+        self.keys.get(given..).unwrap_or_default()
     }
 
     /// Finds more lines.
@@ -140,7 +165,7 @@ impl Found {
         wanted: &BTreeSet<Vec<u8>>,
     ) -> Result<(), Failure> {
         let step = lines::find_more(wanted);
-        let rows = session.pipeline(None, &[step], None).await?;
+        let rows = session.pipeline(self.begin.take(), &[step], None).await?;
         if let Some(lines) = &mut self.lines {
             lines.take(wanted.iter(), rows.first().map_or(&[][..], Vec::as_slice))?;
         }
@@ -179,13 +204,6 @@ impl Found {
         };
         let name = String::from_utf8_lossy(column(row, 0)?);
         self.documents.insert(name.into(), named);
-        Ok(())
-    }
-
-    fn take_keys(&mut self, rows: &[Row]) -> Result<(), Failure> {
-        for row in rows {
-            self.keys.push(read_key(row)?);
-        }
         Ok(())
     }
 
@@ -332,12 +350,60 @@ fn lock(keys: &BTreeSet<OperationKey>) -> Step {
     }
 }
 
-fn give_keys(count: i64) -> Step {
+/// What an answer of the database is about.
+#[derive(Clone, Copy)]
+enum About {
+    /// It says nothing.
+    Nothing,
+    /// The operations that are named.
+    Operations,
+    /// Keys for new ones.
+    Keys,
+    /// What runs.
+    Running,
+    /// What waits for a worker.
+    Waiting,
+}
+
+/// What is to be asked. Rows that are waited for come first, in the order of their keys: nobody who holds others' rows
+/// waits.
+fn questions(
+    needs: &Needs<'_>,
+    leasing: &Leasing,
+    operations: &BTreeSet<OperationKey>,
+    keys_missing: i64,
+) -> Vec<(About, Step)> {
+    let is_limited = leasing.is_limited() && !needs.scopes.is_empty();
+    let mut asked = Vec::new();
+    if is_limited {
+        asked.push((About::Nothing, waiting::alone()));
+    }
+    if !operations.is_empty() {
+        asked.push((About::Operations, lock(operations)));
+    }
+    if keys_missing > 0 {
+        asked.push((About::Keys, give_keys(keys_missing)));
+    }
+    if is_limited {
+        asked.push((About::Running, waiting::count()));
+    }
+    let waiting = waiting::steps(needs, leasing).into_iter();
+    asked.extend(waiting.map(|step| (About::Waiting, step)));
+    asked
+}
+
+/// The step that gets so many keys.
+pub(super) fn give_keys(count: i64) -> Step {
     Step {
         doing: "give keys to operations",
         sql: GIVE_KEYS,
         values: vec![Box::new(count)],
     }
+}
+
+/// The keys in the answer to [`give_keys`].
+pub(super) fn keys(rows: &[Row]) -> Result<Vec<OperationKey>, Failure> {
+    rows.iter().map(read_key).collect()
 }
 
 fn find_members(named: &[(OperationKey, &str)]) -> Step {
@@ -410,6 +476,11 @@ impl<'f> View<'f> {
     /// How many keys were missing. Stand-ins were given for them, so that nothing of this run can be kept.
     pub(super) fn keys_missing(&self) -> usize {
         self.given.saturating_sub(self.found.keys.len())
+    }
+
+    /// How many keys were given to new operations.
+    pub(super) fn keys_given(&self) -> usize {
+        self.given
     }
 
     /// The turns that were taken.

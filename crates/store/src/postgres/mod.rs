@@ -1,6 +1,6 @@
 //! The store in a PostgreSQL database, for any number of servers.
 //!
-//! One commit of a server is one transaction of two or three round trips, however many writes it carries: what they
+//! One commit of a server is one transaction of one to three round trips, however many writes it carries: what they
 //! need is found and locked with arrays, the workset decides in memory, and what has changed is saved with arrays. Row
 //! locks keep servers apart; no statement waits for a row while it holds one with a higher key, so that they do not wait
 //! for each other in a circle. Names are kept as bytes, because a text of PostgreSQL cannot hold every text.

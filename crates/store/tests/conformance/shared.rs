@@ -328,6 +328,30 @@ fn the_feed_does_not_skip_a_late_commit() {
     });
 }
 
+/// A commit that gives many keys asks for more of them, so that the next need not ask. Those that it does not need at
+/// once are never used: what is submitted later has higher keys, whichever server it is submitted to.
+#[test]
+fn keys_that_were_asked_for_early_are_used_at_once_or_never() {
+    with_schema(async |schema| {
+        let [one, other] = two(schema).await;
+        let soon = NOW.plus_millis(100);
+        let late = NOW.plus_millis(10_000);
+        let submit = async |store: &PostgresStore, count: usize, now| {
+            let writes = (0..count).map(|_| Write::Submit(operation(1))).collect();
+            let written = store.commit(writes, now).await.unwrap();
+            let keys = written.into_iter().map(|one| submitted(one.unwrap()));
+            keys.map(|one| one.operation.key.get()).collect::<Vec<_>>()
+        };
+        let first = submit(&one, 20, NOW).await;
+        assert_eq!(first, (1..=20).collect::<Vec<_>>());
+        assert_eq!(submit(&one, 20, soon).await, (21..=40).collect::<Vec<_>>());
+        let between = submit(&other, 1, late).await;
+        let last = submit(&one, 30, late).await;
+        assert!(between < last, "{between:?} was submitted before {last:?}");
+        assert!(last.is_sorted());
+    });
+}
+
 /// A reader that was away for too long is told that it has missed something.
 #[test]
 fn the_feed_says_when_something_was_missed() {
