@@ -53,7 +53,8 @@ struct Rows {
     idempotent: Idempotent,
     enqueued: Enqueued,
     dequeued: Vec<i64>,
-    timers_set: (Vec<i64>, Vec<i64>),
+    timers_new: (Vec<i64>, Vec<i64>),
+    timers_moved: (Vec<i64>, Vec<i64>),
     timers_cleared: Vec<i64>,
 }
 
@@ -140,9 +141,12 @@ const ENQUEUE: &str = "
     INSERT INTO queue (operation, kind, account, urgency)
     SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::smallint[])";
 const DEQUEUE: &str = "DELETE FROM queue WHERE operation = ANY($1::bigint[])";
+// What is stored of an operation says whether it has a timer, so that the database need not look before it inserts.
 const SET_TIMERS: &str = "
-    INSERT INTO timer (operation, due) SELECT * FROM unnest($1::bigint[], $2::bigint[])
-    ON CONFLICT (operation) DO UPDATE SET due = excluded.due";
+    INSERT INTO timer (operation, due) SELECT * FROM unnest($1::bigint[], $2::bigint[])";
+const MOVE_TIMERS: &str = "
+    UPDATE timer SET due = new.due FROM unnest($1::bigint[], $2::bigint[]) AS new (operation, due)
+    WHERE timer.operation = new.operation";
 const CLEAR_TIMERS: &str = "DELETE FROM timer WHERE operation = ANY($1::bigint[])";
 const PUT_ACCESS_KEYS: &str = "
     INSERT INTO access_key (id, record) SELECT * FROM unnest($1::bytea[], $2::bytea[])
@@ -275,13 +279,17 @@ impl Rows {
         let row = row_id(operation.key);
         let after = Indexed::of(operation);
         let due_before = before.and_then(|before| before.due_at);
-        match after.due_at {
-            Some(due_at) if due_before != Some(due_at) => {
-                self.timers_set.0.push(row);
-                self.timers_set.1.push(due_at.as_millis());
+        match (due_before, after.due_at) {
+            (None, Some(due_at)) => {
+                self.timers_new.0.push(row);
+                self.timers_new.1.push(due_at.as_millis());
             }
-            None if due_before.is_some() => self.timers_cleared.push(row),
-            Some(_) | None => (),
+            (Some(before), Some(due_at)) if before != due_at => {
+                self.timers_moved.0.push(row);
+                self.timers_moved.1.push(due_at.as_millis());
+            }
+            (Some(_), None) => self.timers_cleared.push(row),
+            (Some(_), Some(_)) | (None, None) => (),
         }
         match (before.is_some_and(|before| before.waiting), after.waiting) {
             (false, true) => {
@@ -302,7 +310,8 @@ impl Rows {
     fn steps(self) -> Vec<Step> {
         let (chunk_keys, numbers, chunks) = self.chunks;
         let (member_keys, ids, positions) = self.members;
-        let (timer_keys, dues) = self.timers_set;
+        let (new_keys, new_dues) = self.timers_new;
+        let (moved_keys, moved_dues) = self.timers_moved;
         let mut steps: Vec<Option<Step>> = vec![
             self.inserted.step(),
             self.updated.step(),
@@ -328,7 +337,13 @@ impl Rows {
                 self.timers_cleared,
                 Vec::new(),
             ),
-            step("set timers", SET_TIMERS, timer_keys, vec![Box::new(dues)]),
+            step("set timers", SET_TIMERS, new_keys, vec![Box::new(new_dues)]),
+            step(
+                "move timers",
+                MOVE_TIMERS,
+                moved_keys,
+                vec![Box::new(moved_dues)],
+            ),
         ];
         // An idempotency key may be free again in the very commit that gives it to another operation.
         steps.splice(0..0, self.removed.steps());
