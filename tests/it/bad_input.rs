@@ -6,7 +6,7 @@ mod alibaba;
 mod huawei;
 mod native;
 mod no_http;
-mod signed;
+pub(crate) mod signed;
 mod tencent;
 mod tencent3;
 pub(crate) mod wire;

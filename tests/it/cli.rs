@@ -15,7 +15,7 @@ use tokio::io::AsyncWriteExt;
 
 /// How a command went.
 #[derive(Debug)]
-struct Ran {
+pub(crate) struct Ran {
     status: Option<i32>,
     stdout: String,
     stderr: String,
@@ -23,19 +23,19 @@ struct Ran {
 
 impl Ran {
     /// What it printed, as JSON.
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// The same, if it ended as it should have.
-    fn with_status(self, expected: i32) -> Self {
+    pub(crate) fn with_status(self, expected: i32) -> Self {
         assert_eq!(self.status, Some(expected), "{self:?}");
         self
     }
 }
 
 /// Runs a command of the program to its end.
-async fn run(mut command: std::process::Command, input: &str) -> Ran {
+pub(crate) async fn run(mut command: std::process::Command, input: &str) -> Ran {
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -11,6 +11,7 @@ mod bad_input;
 mod cli;
 mod crash;
 mod executors;
+mod identity;
 mod one_per_resource;
 mod postgres;
 mod program;

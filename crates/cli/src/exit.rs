@@ -104,8 +104,14 @@ impl Outcome {
     const fn of_key_error(error: &KeyError) -> Self {
         match error {
             KeyError::Unknown(_) => Self::Unknown,
-            KeyError::Unusable(_) | KeyError::Policy(_) => Self::Usage,
-            KeyError::Exists(_) | KeyError::Store(_) | KeyError::Engine(_) => Self::Failed,
+            KeyError::Unusable(_)
+            | KeyError::Unnameable(_)
+            | KeyError::NamedProject(_)
+            | KeyError::Policy(_) => Self::Usage,
+            KeyError::Exists(_)
+            | KeyError::UserExists(_)
+            | KeyError::Store(_)
+            | KeyError::Engine(_) => Self::Failed,
         }
     }
 

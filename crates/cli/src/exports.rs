@@ -19,7 +19,9 @@ pub(crate) fn authority(mut address: SocketAddr) -> String {
 
 /// The lines, ready for `eval`.
 pub(crate) fn lines(server: &str, key: &NewKey) -> Vec<String> {
+    let user = key.user.as_ref();
     let project = key.projects.first().map(String::as_str);
+    let region = key.project_names.first().map(|(_, name)| name.as_str());
     let auth_url = format!("{server}/v3");
     let host = server.split_once("://").map_or(server, |(_, host)| host);
     let names = [
@@ -35,8 +37,14 @@ pub(crate) fn lines(server: &str, key: &NewKey) -> Vec<String> {
         ("HUAWEICLOUD_SDK_SK", Some(&*key.secret)),
         ("HUAWEICLOUD_SDK_PROJECT_ID", project),
         ("OS_AUTH_URL", Some(&*auth_url)),
-        ("OS_TOKEN", Some(&*key.token)),
+        ("OS_IDENTITY_API_VERSION", user.map(|_| "3")),
+        ("OS_USERNAME", user.map(|user| &*user.name)),
+        ("OS_PASSWORD", user.map(|user| &*user.password)),
+        ("OS_USER_DOMAIN_NAME", user.map(|_| &*key.account)),
+        // Without a user there is only the key's own token, which the identity service takes too.
+        ("OS_TOKEN", user.is_none().then_some(&*key.token)),
         ("OS_PROJECT_ID", project),
+        ("OS_REGION_NAME", region),
     ];
     let line =
         |(name, value): (&str, Option<&str>)| Some(format!("export {name}={}", quoted(value?)));

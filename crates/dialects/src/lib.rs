@@ -63,6 +63,7 @@ pub use client::{
     Credential, Endpoint, Observation, Observed, QueryError, Retry, SignError, Target, Watched,
 };
 pub use fault::Fault;
+pub use huawei_elb::identity;
 pub use proof::{Algorithm, Derivation, Proof};
 pub use reply::{Lent, Reply, RequestId};
 pub use shelf::{Managed, Pending, Shelf};

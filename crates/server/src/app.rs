@@ -1,5 +1,6 @@
 //! What every request needs.
 
+use crate::identity::Identity;
 use crate::keys::{Key, KeyRing};
 use crate::rates::Rates;
 use crate::replay::Replays;
@@ -23,6 +24,7 @@ pub(crate) struct App {
     pub(crate) shelves: Shelves,
     /// How often keys may call.
     pub(crate) rates: Rates,
+    pub(crate) identity: Identity,
     pub(crate) master_key: MasterKey,
     pub(crate) dialects: Options,
     pub(crate) kinds: HashMap<String, KindSettings>,

@@ -15,6 +15,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use longrun_dialects::{
     Call, Claim, Dialect, Fault, Identity, Lent, OperationRef, Order, Reply, Request, Wish,
+    identity,
 };
 use longrun_engine::EngineError;
 use longrun_model::{Operation, OperationKey, Timestamp};
@@ -65,8 +66,29 @@ impl Edge {
         };
         match longrun_dialects::find(&request, &self.app.dialects) {
             Some(dialect) => self.answer(dialect, &request, received.fault, peer).await,
-            None => native::problem_not_found(),
+            None => self.ask_identity(&request, received.fault, peer).await,
         }
+    }
+
+    /// Answers a question to the identity service, if the request is one.
+    async fn ask_identity(
+        &self,
+        request: &Request<'_>,
+        fault: Option<Fault>,
+        peer: IpAddr,
+    ) -> Response<Body> {
+        let Some(call) = identity::find(request, &self.app.dialects) else {
+            return native::problem_not_found();
+        };
+        let outcome = match fault {
+            Some(fault) => Err(fault.into()),
+            None => self.app.identify(&call, peer).await,
+        };
+        let lent = self.app.lent();
+        if let Err(refusal) = &outcome {
+            tracing::debug!(request.id = %lent.request_id, %refusal, "a call to the identity service was refused");
+        }
+        respond(call.answer(&lent, self.app.secure, outcome.as_ref()))
     }
 
     async fn answer(
@@ -104,9 +126,12 @@ impl Edge {
 
     /// Answers a request that could not be read as HTTP, in the dialect that its first line points to.
     pub(crate) fn refuse(&self, request: &Request, fault: &Fault) -> Option<Reply> {
-        let dialect = longrun_dialects::find(request, &self.app.dialects)?;
-        let frame = dialect.parse(request, &self.app.dialects).frame;
         let lent = self.app.lent();
+        let Some(dialect) = longrun_dialects::find(request, &self.app.dialects) else {
+            let call = identity::find(request, &self.app.dialects)?;
+            return Some(call.answer(&lent, self.app.secure, Err(&fault.clone().into())));
+        };
+        let frame = dialect.parse(request, &self.app.dialects).frame;
         Some(dialect.answer(&frame, &lent, Err(fault)))
     }
 }
@@ -270,15 +295,10 @@ impl App {
     }
 
     /// The key of whoever sent a call, once that is proved.
-    fn prove(&self, dialect: &dyn Dialect, claim: &Claim) -> Result<Arc<Key>, Fault> {
+    pub(crate) fn prove(&self, dialect: &dyn Dialect, claim: &Claim) -> Result<Arc<Key>, Fault> {
         let key = match &claim.identity {
             Identity::Token(token) => {
-                let key = self.keys.by_token(token).ok_or(Fault::BadToken)?;
-                return if key.disabled {
-                    Err(Fault::ExpiredToken)
-                } else {
-                    Ok(key)
-                };
+                return self.bearer_of(token);
             }
             Identity::AccessKey(id) => self.keys.by_id(id).ok_or(Fault::UnknownKey)?,
         };

@@ -1,17 +1,17 @@
-//! Access keys: made, listed, switched off, forgotten; and the ring that requests are checked against.
+//! Access keys, and the users that log in for them: made, listed, switched off, forgotten.
+
+mod ring;
+
+pub(crate) use ring::{Key, KeyRing, Reach};
 
 use crate::chance;
+use crate::identity::passwords;
 use crate::master_key::MasterKey;
-use crate::policy::{Ask, Decision, Policy, PolicyError};
+use crate::policy::{Policy, PolicyError};
 use longrun_engine::EngineError;
 use longrun_model::{Account, Json, ProjectId, Timestamp};
-use longrun_store::{AccessKey, Store, StoreError, Write};
-use parking_lot::RwLock;
+use longrun_store::{AccessKey, Store, StoreError, User, Write};
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use zeroize::Zeroizing;
 
 /// The account whose keys act for all accounts.
 const OPERATOR: &str = "*";
@@ -20,6 +20,8 @@ const ID_LENGTH: usize = 20;
 const SECRET_LENGTH: usize = 40;
 /// How long an id, a secret or a token that is brought along may be.
 const BROUGHT_BYTES_MAX: usize = 512;
+/// How long the name of a user or a project and a password may be.
+const NAME_BYTES_MAX: usize = 128;
 
 /// What a new access key shall be.
 #[derive(Clone, Default)]
@@ -34,8 +36,30 @@ pub struct KeyWish {
     pub account: Option<String>,
     /// The projects it may work in.
     pub projects: Vec<String>,
+    /// Names of some of them.
+    pub project_names: Vec<(String, String)>,
+    /// Who logs in for it, if anybody does.
+    pub user: Option<UserWish>,
     /// What it may do, as a policy document; everything in its account without one.
     pub policy: Option<String>,
+}
+
+/// Who shall log in for a key.
+#[derive(Clone, Default)]
+pub struct UserWish {
+    /// The name, unique in the account; the key's id if nobody says.
+    pub name: Option<String>,
+    /// The password; one is drawn if it is not brought along.
+    pub password: Option<String>,
+}
+
+/// A user whose password was just set. The only time that it is shown.
+#[derive(Clone)]
+pub struct NewUser {
+    /// The name.
+    pub name: String,
+    /// The password.
+    pub password: String,
 }
 
 /// A key that was just made. The only time that its secret and its token are shown.
@@ -51,6 +75,10 @@ pub struct NewKey {
     pub account: String,
     /// The projects it may work in.
     pub projects: Vec<String>,
+    /// Names of some of them.
+    pub project_names: Vec<(String, String)>,
+    /// Who logs in for it.
+    pub user: Option<NewUser>,
 }
 
 /// What may be shown of a key.
@@ -62,6 +90,10 @@ pub struct KeyInfo {
     pub account: String,
     /// The projects it may work in.
     pub projects: Vec<String>,
+    /// Names of some of them.
+    pub project_names: Vec<(String, String)>,
+    /// The name of who logs in for it.
+    pub user: Option<String>,
     /// Whether it has been switched off.
     pub disabled: bool,
     /// When it was made.
@@ -79,6 +111,15 @@ pub enum KeyError {
     /// There is such a key already.
     #[error("there is an access key `{0}` already")]
     Exists(String),
+    /// There is such a user already.
+    #[error("there is a user `{0}` in the account already")]
+    UserExists(String),
+    /// A project that is not the key's was named.
+    #[error("`{0}` has a name, but is no project of the key")]
+    NamedProject(String),
+    /// The name of a user or a project, or a password, cannot be used.
+    #[error("`{0}` must have 1 to {max} bytes without control characters", max = NAME_BYTES_MAX)]
+    Unnameable(&'static str),
     /// The id, the secret, the token, the account or a project cannot be used.
     #[error("`{0}` must have 1 to {max} printable characters without blanks", max = BROUGHT_BYTES_MAX)]
     Unusable(&'static str),
@@ -101,9 +142,7 @@ pub async fn add_key(
     now: Timestamp,
 ) -> Result<NewKey, KeyError> {
     let (new, access_key) = make(wish, master_key, now)?;
-    if find(store, &new.id).await.is_ok() {
-        return Err(KeyError::Exists(new.id));
-    }
+    check_new(&access_key, &store.access_keys().await?)?;
     store
         .commit(vec![Write::PutAccessKey(access_key)], now)
         .await?;
@@ -132,6 +171,21 @@ pub async fn switch_key(
     Ok(())
 }
 
+/// Sets who logs in for a key, or that nobody does, in a store that no server has open.
+pub async fn set_user(
+    store: &dyn Store,
+    id: &str,
+    wish: Option<UserWish>,
+    now: Timestamp,
+) -> Result<Option<NewUser>, KeyError> {
+    let (new, access_key) = with_user(find(store, id).await?, wish)?;
+    check_user(&access_key, &store.access_keys().await?)?;
+    store
+        .commit(vec![Write::PutAccessKey(access_key)], now)
+        .await?;
+    Ok(new)
+}
+
 /// Forgets a key, in a store that no server has open.
 pub async fn remove_key(store: &dyn Store, id: &str, now: Timestamp) -> Result<(), KeyError> {
     find(store, id).await?;
@@ -148,13 +202,87 @@ async fn find(store: &dyn Store, id: &str) -> Result<AccessKey, KeyError> {
         .ok_or_else(|| KeyError::Unknown(id.to_owned()))
 }
 
+/// Whether a key can be put beside the others.
+pub(crate) fn check_new(new: &AccessKey, others: &[AccessKey]) -> Result<(), KeyError> {
+    if others.iter().any(|other| other.id == new.id) {
+        return Err(KeyError::Exists(new.id.to_string()));
+    }
+    check_user(new, others)
+}
+
+/// Whether the user of a key is no other key's.
+pub(crate) fn check_user(key: &AccessKey, others: &[AccessKey]) -> Result<(), KeyError> {
+    let Some(user) = &key.user else {
+        return Ok(());
+    };
+    let taken = others.iter().any(|other| {
+        let same = other.user.as_ref().is_some_and(|it| it.name == user.name);
+        same && other.account == key.account && other.id != key.id
+    });
+    if taken {
+        Err(KeyError::UserExists(user.name.to_string()))
+    } else {
+        Ok(())
+    }
+}
+
+/// The key with another user, or with none, and what is told about the new one. Takes a while if a password is brought
+/// along.
+pub(crate) fn with_user(
+    access_key: AccessKey,
+    wish: Option<UserWish>,
+) -> Result<(Option<NewUser>, AccessKey), KeyError> {
+    let (new, user) = make_user(wish, &access_key.id)?.unzip();
+    Ok((new, AccessKey { user, ..access_key }))
+}
+
+fn make_user(wish: Option<UserWish>, id: &str) -> Result<Option<(NewUser, User)>, KeyError> {
+    let Some(wish) = wish else {
+        return Ok(None);
+    };
+    let name = wish.name.unwrap_or_else(|| id.to_owned());
+    check_name("user", &name)?;
+    let (password, password_hash) = match wish.password {
+        Some(password) => {
+            check_name("password", &password)?;
+            let hash = passwords::hash(&password);
+            (password, hash)
+        }
+        None => passwords::draw(),
+    };
+    let user = User {
+        name: name.as_str().into(),
+        password_hash: password_hash.into(),
+    };
+    Ok(Some((NewUser { name, password }, user)))
+}
+
+fn check_name(what: &'static str, text: &str) -> Result<(), KeyError> {
+    let usable = (1..=NAME_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control);
+    if usable {
+        Ok(())
+    } else {
+        Err(KeyError::Unnameable(what))
+    }
+}
+
+fn check_project_names(new: &NewKey) -> Result<(), KeyError> {
+    for (id, name) in &new.project_names {
+        check_name("project name", name)?;
+        if !new.projects.contains(id) {
+            return Err(KeyError::NamedProject(id.clone()));
+        }
+    }
+    Ok(())
+}
+
 /// Makes a key: what its owner is told, and what is kept.
 pub(crate) fn make(
     wish: KeyWish,
     master_key: &MasterKey,
     now: Timestamp,
 ) -> Result<(NewKey, AccessKey), KeyError> {
-    let new = NewKey {
+    let mut new = NewKey {
         id: wish.id.unwrap_or_else(|| chance::secret_text(ID_LENGTH)),
         secret: wish
             .secret
@@ -164,6 +292,8 @@ pub(crate) fn make(
             .unwrap_or_else(|| chance::secret_text(SECRET_LENGTH)),
         account: wish.account.unwrap_or_else(|| "default".to_owned()),
         projects: wish.projects,
+        project_names: wish.project_names,
+        user: None,
     };
     for (name, text) in [
         ("id", &new.id),
@@ -176,9 +306,13 @@ pub(crate) fn make(
     new.projects
         .iter()
         .try_for_each(|project| check_usable("project", project))?;
+    check_project_names(&new)?;
     if let Some(policy) = &wish.policy {
         Policy::read(policy)?;
     }
+    let (new_user, user) = make_user(wish.user, &new.id)?.unzip();
+    new.user = new_user;
+    let names = new.project_names.iter();
     let access_key = AccessKey {
         id: new.id.as_str().into(),
         account: Account::new(new.account.as_str()),
@@ -187,6 +321,10 @@ pub(crate) fn make(
             .iter()
             .map(|project| ProjectId::new(project.as_str()))
             .collect(),
+        project_names: names
+            .map(|(id, name)| (ProjectId::new(id.as_str()), name.as_str().into()))
+            .collect(),
+        user,
         policy: wish.policy.map(Json::from_checked),
         sealed_secret: master_key.seal(&new.id, new.secret.as_bytes()),
         token_digest: digest(&new.token),
@@ -216,6 +354,12 @@ pub(crate) fn info(access_key: &AccessKey) -> KeyInfo {
             .iter()
             .map(ProjectId::to_string)
             .collect(),
+        project_names: access_key
+            .project_names
+            .iter()
+            .map(|(id, name)| (id.to_string(), name.to_string()))
+            .collect(),
+        user: access_key.user.as_ref().map(|user| user.name.to_string()),
         disabled: access_key.disabled,
         created_at: access_key.created_at,
         policy: access_key
@@ -229,167 +373,9 @@ fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// A key that requests are checked against.
-pub(crate) struct Key {
-    /// Its id.
-    pub(crate) id: Box<str>,
-    /// Whose it is.
-    pub(crate) account: Account,
-    /// The projects it may work in.
-    pub(crate) projects: Vec<ProjectId>,
-    /// Its secret.
-    pub(crate) secret: Zeroizing<Vec<u8>>,
-    /// Whether it has been switched off.
-    pub(crate) disabled: bool,
-    policy: Option<Policy>,
-}
-
-impl Key {
-    /// The account that it is confined to; none for operators.
-    pub(crate) fn confined_to(&self) -> Option<&Account> {
-        (self.account.as_str() != OPERATOR).then_some(&self.account)
-    }
-
-    /// Whether it may work in `project`.
-    pub(crate) fn works_in(&self, project: &str) -> bool {
-        self.confined_to().is_none() || self.projects.iter().any(|own| own.as_str() == project)
-    }
-
-    /// Whether its policy allows this. Without a policy, everything in its account is allowed.
-    pub(crate) fn decide(&self, ask: &Ask) -> Decision {
-        self.policy
-            .as_ref()
-            .map_or(Decision::Allowed, |policy| policy.decide(ask))
-    }
-}
-
-/// All keys, in memory: a request reads none from disk.
-#[derive(Default)]
-pub(crate) struct KeyRing {
-    keys: RwLock<Keys>,
-    /// Counts what was put onto the ring and taken off it.
-    edition: AtomicU64,
-}
-
-#[derive(Default)]
-struct Keys {
-    by_id: HashMap<Box<str>, Arc<Key>>,
-    by_token: HashMap<[u8; 32], Arc<Key>>,
-}
-
-impl KeyRing {
-    /// Takes a key onto the ring, in place of one with the same id.
-    pub(crate) fn put(&self, access_key: &AccessKey, master_key: &MasterKey) {
-        let mut keys = self.keys.write();
-        self.edition.fetch_add(1, SeqCst);
-        keys.put(access_key, master_key);
-    }
-
-    /// What [`KeyRing::replace`] wants to know: ask before reading the store.
-    pub(crate) fn edition(&self) -> u64 {
-        self.edition.load(SeqCst)
-    }
-
-    /// Puts these keys in place of all others, unless some have come or gone since the ring had this edition.
-    pub(crate) fn replace(&self, edition: u64, access_keys: &[AccessKey], master_key: &MasterKey) {
-        let mut replaced = Keys::default();
-        for access_key in access_keys {
-            replaced.put(access_key, master_key);
-        }
-        let mut keys = self.keys.write();
-        if self.edition() == edition {
-            *keys = replaced;
-        }
-    }
-
-    /// Takes a key off the ring.
-    pub(crate) fn remove(&self, id: &str) {
-        let mut keys = self.keys.write();
-        self.edition.fetch_add(1, SeqCst);
-        keys.by_id.remove(id);
-        keys.by_token.retain(|_, key| *key.id != *id);
-    }
-
-    /// The key with this id.
-    pub(crate) fn by_id(&self, id: &str) -> Option<Arc<Key>> {
-        self.keys.read().by_id.get(id).cloned()
-    }
-
-    /// The key that this bearer token belongs to. Found by the token's hash, which tells a guesser nothing.
-    pub(crate) fn by_token(&self, token: &str) -> Option<Arc<Key>> {
-        self.keys.read().by_token.get(&digest(token)).cloned()
-    }
-}
-
-impl Keys {
-    fn put(&mut self, access_key: &AccessKey, master_key: &MasterKey) {
-        let Some(secret) = master_key.open(&access_key.id, &access_key.sealed_secret) else {
-            tracing::error!(key.id = %access_key.id, "the secret of an access key was sealed with another master key");
-            return;
-        };
-        // A policy that cannot be read allows nothing.
-        let policy = access_key
-            .policy
-            .as_ref()
-            .map(|policy| Policy::read(policy.as_str()).unwrap_or_default());
-        let key = Arc::new(Key {
-            id: access_key.id.clone(),
-            account: access_key.account.clone(),
-            projects: access_key.projects.clone(),
-            secret,
-            disabled: access_key.disabled,
-            policy,
-        });
-        self.by_token.retain(|_, other| other.id != key.id);
-        self.by_token
-            .insert(access_key.token_digest, Arc::clone(&key));
-        self.by_id.insert(key.id.clone(), key);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn ring_with(wish: KeyWish) -> (KeyRing, NewKey, AccessKey, MasterKey) {
-        let master_key = MasterKey::random();
-        let (new, access_key) = make(wish, &master_key, Timestamp::default()).unwrap();
-        let ring = KeyRing::default();
-        ring.put(&access_key, &master_key);
-        (ring, new, access_key, master_key)
-    }
-
-    #[test]
-    fn keys_are_found_by_id_and_by_token() {
-        let (ring, new, mut access_key, master_key) = ring_with(KeyWish::default());
-        assert_eq!(*ring.by_id(&new.id).unwrap().secret, new.secret.as_bytes());
-        assert_eq!(*ring.by_token(&new.token).unwrap().id, *new.id);
-        assert!(ring.by_id("other").is_none() && ring.by_token("other").is_none());
-        access_key.disabled = true;
-        ring.put(&access_key, &master_key);
-        assert!(ring.by_token(&new.token).unwrap().disabled);
-        ring.remove(&new.id);
-        assert!(ring.by_id(&new.id).is_none() && ring.by_token(&new.token).is_none());
-    }
-
-    #[test]
-    fn a_key_is_confined() {
-        let wish = KeyWish {
-            account: Some("acme".into()),
-            projects: vec!["p1".into()],
-            ..KeyWish::default()
-        };
-        let (ring, new, ..) = ring_with(wish);
-        let key = ring.by_id(&new.id).unwrap();
-        assert_eq!(key.confined_to().map(Account::as_str), Some("acme"));
-        assert!(key.works_in("p1") && !key.works_in("p2"));
-        let (ring, new, ..) = ring_with(KeyWish {
-            account: Some("*".into()),
-            ..KeyWish::default()
-        });
-        let key = ring.by_id(&new.id).unwrap();
-        assert!(key.confined_to().is_none() && key.works_in("p2"));
-    }
 
     #[test]
     fn unusable_wishes_are_refused() {
@@ -412,6 +398,18 @@ mod tests {
             },
             KeyWish {
                 projects: vec![String::new()],
+                ..KeyWish::default()
+            },
+            KeyWish {
+                projects: vec!["p".into()],
+                project_names: vec![("q".into(), "eu-de".into())],
+                ..KeyWish::default()
+            },
+            KeyWish {
+                user: Some(UserWish {
+                    name: Some("a\nb".into()),
+                    password: None,
+                }),
                 ..KeyWish::default()
             },
             KeyWish {

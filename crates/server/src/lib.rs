@@ -11,6 +11,7 @@ mod clock;
 pub mod clouds;
 mod edge;
 mod executors;
+mod identity;
 mod keys;
 mod listen;
 mod master_key;
@@ -31,12 +32,15 @@ pub use executors::{
     CommandExecutor, CommandSettings, Duty, Executor, Hold, Host, HostLine, HttpExecutor,
     HttpSettings, Lost, SigningSecret, UnusableReceiver,
 };
-pub use keys::{KeyError, KeyInfo, KeyWish, NewKey, add_key, list_keys, remove_key, switch_key};
+pub use keys::{
+    KeyError, KeyInfo, KeyWish, NewKey, NewUser, UserWish, add_key, list_keys, remove_key,
+    set_user, switch_key,
+};
 pub use longrun_poller::Quota;
 pub use longrun_store::Share;
 pub use master_key::{MasterKey, MasterKeyError};
 pub use moving::migrate;
 pub use policy::PolicyError;
 pub use server::{Server, StartError};
-pub use settings::{Dev, ExecutorSettings, KindSettings, Settings, Tls};
+pub use settings::{Dev, ExecutorSettings, KindSettings, Settings, TOKEN_MS_USUAL, Tls};
 pub use store_url::{NoStore, StoreUrl};

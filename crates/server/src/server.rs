@@ -4,7 +4,8 @@ use crate::app::App;
 use crate::clock::SystemClock;
 use crate::edge::Edge;
 use crate::executors::{self, Crew};
-use crate::keys::{self, KeyError, KeyRing, KeyWish, NewKey};
+use crate::identity::Identity;
+use crate::keys::{self, KeyError, KeyRing, KeyWish, NewKey, UserWish};
 use crate::rates::Rates;
 use crate::replay::Replays;
 use crate::shelves::Shelves;
@@ -29,8 +30,12 @@ use tokio_rustls::TlsAcceptor;
 const KEYS_PAUSE: Duration = Duration::from_millis(2_500);
 /// The project of the key for development.
 const DEV_PROJECT: &str = "0123456789abcdef0123456789abcdef";
+/// What the project is called: a region, as the clouds call theirs.
+const DEV_PROJECT_NAME: &str = "eu-de";
 /// Its account.
 const DEV_ACCOUNT: &str = "dev";
+/// Who logs in for it.
+const DEV_USER: &str = "dev";
 
 /// A server that runs.
 pub struct Server {
@@ -126,6 +131,7 @@ impl Server {
             replays: Replays::default(),
             shelves: Shelves::default(),
             rates: Rates::new(settings.rates),
+            identity: Identity::new(settings.token_ms),
             master_key: settings.master_key,
             dialects: settings.dialects,
             kinds: settings.kinds,
@@ -204,6 +210,11 @@ async fn make_dev_key(
         token: dev.token.clone(),
         account: Some(DEV_ACCOUNT.to_owned()),
         projects: vec![DEV_PROJECT.to_owned()],
+        project_names: vec![(DEV_PROJECT.to_owned(), DEV_PROJECT_NAME.to_owned())],
+        user: Some(UserWish {
+            name: Some(DEV_USER.to_owned()),
+            password: dev.password.clone(),
+        }),
         policy: None,
     };
     let (new, access_key) = keys::make(wish, master_key, SystemClock.now())?;

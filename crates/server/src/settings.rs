@@ -33,7 +33,12 @@ pub struct Settings {
     pub stuck: StuckRule,
     /// Executors besides those that the kinds name.
     pub executors: Vec<Duty>,
+    /// For how long a token of the identity service is good, in milliseconds.
+    pub token_ms: i64,
 }
+
+/// For how long a token of the identity service is good when nobody says: a day, as in the cloud.
+pub const TOKEN_MS_USUAL: i64 = 24 * 60 * 60 * 1_000;
 
 /// A certificate and its key.
 #[derive(Clone, Debug)]
@@ -51,6 +56,8 @@ pub struct Dev {
     pub key: Option<(String, String)>,
     /// The bearer token, if it is to be this.
     pub token: Option<String>,
+    /// The password of its user, if it is to be this.
+    pub password: Option<String>,
 }
 
 impl std::fmt::Debug for Dev {
@@ -124,6 +131,7 @@ impl Default for Settings {
             rates: HashMap::new(),
             stuck: StuckRule::default(),
             executors: Vec::new(),
+            token_ms: TOKEN_MS_USUAL,
         }
     }
 }

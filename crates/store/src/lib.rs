@@ -35,7 +35,7 @@ mod turns;
 mod workset;
 mod write;
 
-pub use access_key::AccessKey;
+pub use access_key::{AccessKey, User};
 pub use archive::{
     Checked, Doing, Location, MigrateError, Migrated, Step, Tell, abandon, check, migrate,
 };

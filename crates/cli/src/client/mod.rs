@@ -137,6 +137,22 @@ impl Client {
         call.send().await
     }
 
+    /// Sets who logs in for a key, or that nobody does.
+    pub(crate) async fn set_user(
+        &self,
+        id: &str,
+        wish: Option<&wire::User>,
+    ) -> Result<Answer, ClientError> {
+        let path = |verb: &str| format!("keys/{}:{verb}", escaped(id));
+        match wish {
+            Some(wish) => {
+                let call = self.call(Verb::Post, &path("password"));
+                call.json(wish)?.send().await
+            }
+            None => self.call(Verb::Post, &path("no-password")).send().await,
+        }
+    }
+
     /// Forgets a key.
     pub(crate) async fn remove_key(&self, id: &str) -> Result<Answer, ClientError> {
         let call = self.call(Verb::Delete, &format!("keys/{}", escaped(id)));

@@ -60,6 +60,12 @@ pub(crate) struct KeyWish {
     pub(crate) account: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) projects: Vec<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) project_names: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) password: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) policy: Option<Box<RawValue>>,
 }
@@ -72,6 +78,21 @@ pub(crate) struct NewKey {
     pub(crate) token: String,
     pub(crate) account: String,
     pub(crate) projects: Vec<String>,
+    #[serde(default)]
+    pub(crate) project_names: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) password: Option<String>,
+}
+
+/// A wish for a user of a key, or what became of it.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub(crate) struct User {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) password: Option<String>,
 }
 
 /// All keys.
@@ -86,6 +107,9 @@ pub(crate) struct KeyInfo {
     pub(crate) id: String,
     pub(crate) account: String,
     pub(crate) projects: Vec<String>,
+    #[serde(default)]
+    pub(crate) project_names: BTreeMap<String, String>,
+    pub(crate) user: Option<String>,
     pub(crate) disabled: bool,
     pub(crate) created_at: String,
     pub(crate) policy: Option<Box<RawValue>>,

@@ -1,7 +1,7 @@
 //! `longrun keys`: over the native API, or straight on a store that no server has open.
 
 use super::keys_local::LocalStore;
-use crate::client::wire::{KeyInfo, KeyWish, Keys, NewKey};
+use crate::client::wire::{KeyInfo, KeyWish, Keys, NewKey, User};
 use crate::client::{self, Client};
 use crate::exit::UsageError;
 use crate::out;
@@ -9,6 +9,7 @@ use crate::settings::{Layer, Settings, environment};
 use crate::table::Table;
 use longrun_server::StoreUrl;
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The arguments.
@@ -44,6 +45,8 @@ enum Action {
     Enable(Which),
     /// Forgets a key
     Remove(Which),
+    /// Sets the password of a key's user, who logs in at the identity service; tokens of the old one end
+    Password(PasswordArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -57,12 +60,33 @@ struct AddArgs {
     /// Whose key it is; * acts for all accounts
     #[arg(long, value_name = "ACCOUNT")]
     account: Option<String>,
-    /// A project that it belongs to; can be given several times
-    #[arg(long = "project", value_name = "PROJECT")]
+    /// A project that it belongs to, with a name if wanted; can be given several times
+    #[arg(long = "project", value_name = "ID[=NAME]")]
     projects: Vec<String>,
+    /// The name of a user who logs in for it at the identity service, with a password instead of the secret
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Read the user's password from stdin, behind the secret if that is read too; otherwise one is drawn
+    #[arg(long, requires = "user")]
+    password_stdin: bool,
     /// The policy that says what it may do, as a JSON document
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct PasswordArgs {
+    /// The key's id
+    id: String,
+    /// The user's name, if it shall be another one; at first it is the key's id
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Read the password from stdin; otherwise one is drawn
+    #[arg(long)]
+    password_stdin: bool,
+    /// Nobody shall log in for this key any more
+    #[arg(long, conflicts_with_all = ["user", "password_stdin"])]
+    remove: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -82,7 +106,11 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let as_json = args.json;
     let wish = match &args.action {
         Action::Add(add) => Some(wish(add)?),
-        Action::List | Action::Disable(_) | Action::Enable(_) | Action::Remove(_) => None,
+        Action::List
+        | Action::Disable(_)
+        | Action::Enable(_)
+        | Action::Remove(_)
+        | Action::Password(_) => None,
     };
     let place = place(&args).await?;
     match args.action {
@@ -99,6 +127,36 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Action::Remove(which) => {
             place.remove(&which.id).await?;
             show_done(&which.id, "removed", as_json)
+        }
+        Action::Password(password) => set_password(&place, &password, as_json).await,
+    }
+}
+
+async fn set_password(place: &Place, args: &PasswordArgs, as_json: bool) -> anyhow::Result<()> {
+    if args.remove {
+        place.set_user(&args.id, None).await?;
+        return show_done(&args.id, "without a user", as_json);
+    }
+    let wish = User {
+        user: args.user.clone(),
+        password: args.password_stdin.then(line_from_stdin).transpose()?,
+    };
+    let new = place.set_user(&args.id, Some(wish)).await?;
+    if as_json {
+        out::line(&serde_json::to_string(&new)?)?;
+        return Ok(());
+    }
+    let mut table = Table::bare();
+    user_rows(&mut table, new.user.as_deref(), new.password.as_deref());
+    out::line(&table.text())?;
+    out::note("The password is not shown again.");
+    Ok(())
+}
+
+fn user_rows(table: &mut Table, user: Option<&str>, password: Option<&str>) {
+    for (name, value) in [("user", user), ("password", password)] {
+        if let Some(value) = value {
+            table.row([name.to_owned(), value.to_owned()]);
         }
     }
 }
@@ -141,6 +199,13 @@ impl Place {
         }
     }
 
+    async fn set_user(&self, id: &str, wish: Option<User>) -> anyhow::Result<User> {
+        match self {
+            Self::Server(client) => Ok(client.set_user(id, wish.as_ref()).await?.read()?),
+            Self::Store(store) => store.set_user(id, wish).await,
+        }
+    }
+
     async fn remove(&self, id: &str) -> anyhow::Result<()> {
         match self {
             Self::Server(client) => Ok(client.remove_key(id).await.map(drop)?),
@@ -157,16 +222,27 @@ fn wish(args: &AddArgs) -> anyhow::Result<KeyWish> {
         RawValue::from_string(text.trim().to_owned())
             .map_err(|error| UsageError(format!("`{name}` is not JSON: {error}")))
     };
+    let named = args.projects.iter().map(|text| match text.split_once('=') {
+        Some((id, name)) => (id.to_owned(), Some(name.to_owned())),
+        None => (text.clone(), None),
+    });
+    let named: Vec<_> = named.collect();
     Ok(KeyWish {
         id: args.id.clone(),
-        secret: args.secret_stdin.then(secret_from_stdin).transpose()?,
+        secret: args.secret_stdin.then(line_from_stdin).transpose()?,
         account: args.account.clone(),
-        projects: args.projects.clone(),
+        projects: named.iter().map(|(id, _)| id.clone()).collect(),
+        project_names: named
+            .into_iter()
+            .filter_map(|(id, name)| Some((id, name?)))
+            .collect(),
+        user: args.user.clone(),
+        password: args.password_stdin.then(line_from_stdin).transpose()?,
         policy: args.policy.as_ref().map(read).transpose()?,
     })
 }
 
-fn secret_from_stdin() -> anyhow::Result<String> {
+fn line_from_stdin() -> anyhow::Result<String> {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
@@ -183,13 +259,23 @@ fn show_new(key: &NewKey, as_json: bool) -> anyhow::Result<()> {
         ("secret", &key.secret),
         ("token", &key.token),
         ("account", &key.account),
-        ("projects", &key.projects.join(", ")),
+        ("projects", &named(&key.projects, &key.project_names)),
     ] {
         table.row([name.to_owned(), value.clone()]);
     }
+    user_rows(&mut table, key.user.as_deref(), key.password.as_deref());
     out::line(&table.text())?;
-    out::note("The secret and the token are not shown again.");
+    out::note("The secret, the token and the password are not shown again.");
     Ok(())
+}
+
+/// Projects with their names, as they are typed.
+fn named(projects: &[String], names: &BTreeMap<String, String>) -> String {
+    let texts = projects.iter().map(|id| match names.get(id) {
+        Some(name) => format!("{id}={name}"),
+        None => id.clone(),
+    });
+    texts.collect::<Vec<_>>().join(", ")
 }
 
 fn show_all(keys: Keys, as_json: bool) -> anyhow::Result<()> {
@@ -197,11 +283,15 @@ fn show_all(keys: Keys, as_json: bool) -> anyhow::Result<()> {
         out::line(&serde_json::to_string(&keys)?)?;
         return Ok(());
     }
-    let mut table = Table::new(["ID", "ACCOUNT", "PROJECTS", "STATE", "POLICY", "CREATED"]);
+    let mut table = Table::new([
+        "ID", "ACCOUNT", "PROJECTS", "USER", "STATE", "POLICY", "CREATED",
+    ]);
     for KeyInfo {
         id,
         account,
         projects,
+        project_names,
+        user,
         disabled,
         created_at,
         policy,
@@ -212,7 +302,8 @@ fn show_all(keys: Keys, as_json: bool) -> anyhow::Result<()> {
         table.row([
             id,
             account,
-            projects.join(", "),
+            named(&projects, &project_names),
+            user.unwrap_or_default(),
             state.to_owned(),
             policy.to_owned(),
             created_at,

@@ -1,13 +1,14 @@
 //! The keys of a store that no server has open.
 
-use crate::client::wire::{KeyInfo, KeyWish, Keys, NewKey};
+use crate::client::wire::{KeyInfo, KeyWish, Keys, NewKey, User};
 use crate::exit::UsageError;
 use crate::settings::Settings;
 use anyhow::Context;
 use longrun_engine::Clock;
 use longrun_model::Timestamp;
 use longrun_server::{
-    MasterKey, StoreUrl, SystemClock, add_key, list_keys, remove_key, switch_key,
+    MasterKey, StoreUrl, SystemClock, UserWish, add_key, list_keys, remove_key, set_user,
+    switch_key,
 };
 use longrun_store::{Store, StoreError};
 use serde_json::value::RawValue;
@@ -45,6 +46,11 @@ impl LocalStore {
             token: None,
             account: wish.account,
             projects: wish.projects,
+            project_names: wish.project_names.into_iter().collect(),
+            user: wish.user.map(|name| UserWish {
+                name: Some(name),
+                password: wish.password,
+            }),
             policy: wish.policy.map(|policy| policy.get().to_owned()),
         };
         let new = add_key(&*self.store, &self.master_key, wish, SystemClock.now()).await?;
@@ -54,6 +60,9 @@ impl LocalStore {
             token: new.token,
             account: new.account,
             projects: new.projects,
+            project_names: new.project_names.into_iter().collect(),
+            user: new.user.as_ref().map(|user| user.name.clone()),
+            password: new.user.map(|user| user.password),
         })
     }
 
@@ -68,6 +77,17 @@ impl LocalStore {
     /// Switches a key off or on again.
     pub(super) async fn switch(&self, id: &str, disabled: bool) -> anyhow::Result<()> {
         Ok(switch_key(&*self.store, id, disabled, SystemClock.now()).await?)
+    }
+
+    /// Sets who logs in for a key, or that nobody does.
+    pub(super) async fn set_user(&self, id: &str, wish: Option<User>) -> anyhow::Result<User> {
+        let wish = wish.map(|wish| UserWish {
+            name: wish.user,
+            password: wish.password,
+        });
+        let new = set_user(&*self.store, id, wish, SystemClock.now()).await?;
+        let (user, password) = new.map(|user| (user.name, user.password)).unzip();
+        Ok(User { user, password })
     }
 
     /// Forgets a key.
@@ -92,6 +112,8 @@ fn shown(key: longrun_server::KeyInfo) -> anyhow::Result<KeyInfo> {
         id: key.id,
         account: key.account,
         projects: key.projects,
+        project_names: key.project_names.into_iter().collect(),
+        user: key.user,
         disabled: key.disabled,
         created_at: written(key.created_at)?,
         policy: key.policy.map(RawValue::from_string).transpose()?,

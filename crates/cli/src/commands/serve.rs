@@ -66,6 +66,7 @@ fn server_settings(settings: Settings, dev: bool) -> anyhow::Result<longrun_serv
         rates: settings.rates,
         stuck: settings.stuck,
         executors: Vec::new(),
+        token_ms: settings.token_ms,
     })
 }
 

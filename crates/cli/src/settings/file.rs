@@ -30,6 +30,15 @@ pub(super) struct File {
     pub(super) key: HashMap<String, KeyRate>,
     pub(super) stuck: Stuck,
     pub(super) action: Vec<Action>,
+    pub(super) identity: Identity,
+}
+
+/// What can be said of the identity service.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Identity {
+    #[serde(deserialize_with = "some_millis")]
+    pub(super) token_ms: Option<i64>,
 }
 
 /// What can be said of an account.
@@ -223,6 +232,10 @@ fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     Some(number)
         .filter(|number| range.contains(number))
         .ok_or_else(wrong)
+}
+
+fn some_millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    millis(deserializer).map(Some)
 }
 
 /// Reads the file.

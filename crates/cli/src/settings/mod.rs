@@ -6,7 +6,7 @@ mod file;
 use crate::exit::UsageError;
 use longrun_dialects::{Action, Catalogue};
 use longrun_model::StuckRule;
-use longrun_server::{Dev, KindSettings, MasterKey, Quota, Share, StoreUrl, Tls};
+use longrun_server::{Dev, KindSettings, MasterKey, Quota, Share, StoreUrl, TOKEN_MS_USUAL, Tls};
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -92,6 +92,8 @@ pub(crate) struct Settings {
     pub(crate) rates: HashMap<String, Quota>,
     /// From when on an operation counts as stuck.
     pub(crate) stuck: StuckRule,
+    /// For how long a token of the identity service is good, in milliseconds.
+    pub(crate) token_ms: i64,
     /// What secrets are sealed with, if it does not lie beside the store.
     pub(crate) master_key: Option<MasterKey>,
     /// The file that it lies in, if that was named.
@@ -146,6 +148,7 @@ impl Settings {
                 .map(|(id, rate)| (id, rate.into()))
                 .collect(),
             stuck: file.stuck.into(),
+            token_ms: file.identity.token_ms.unwrap_or(TOKEN_MS_USUAL),
             master_key: master_key(environment)?,
             master_key_file: chosen.master_key_file,
             dev: dev(environment)?,
@@ -245,6 +248,7 @@ pub(crate) fn dev(environment: Environment) -> Result<Dev, UsageError> {
     Ok(Dev {
         key: environment("LONGRUN_DEV_KEY").map(pair).transpose()?,
         token: environment("LONGRUN_DEV_TOKEN"),
+        password: environment("LONGRUN_DEV_PASSWORD"),
     })
 }
 

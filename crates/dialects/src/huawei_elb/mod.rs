@@ -3,12 +3,13 @@
 //!
 //! A caller shows a token or signs with an access key, in one of three forms. One job has four statuses; what it worked
 //! on stands in `entities`, and several resources are sub-jobs in there. Errors come in two shapes: that of the gateway
-//! in front of the service, and that of the service.
+//! in front of the service, and that of the service. The identity service beside it has a third: see [`identity`].
 
 mod answer;
 mod authorization;
 mod canonical;
 mod fault;
+pub mod identity;
 mod parse;
 mod poll;
 mod read;

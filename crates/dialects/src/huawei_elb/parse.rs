@@ -3,7 +3,7 @@
 //! The two are read apart. Whoever signs a call to a path that is not served learns first whether the signature is
 //! good, for that is what such a client is being tried out for.
 
-use super::{ACTION, sign};
+use super::{ACTION, identity, sign};
 use crate::{
     Call, Claim, Fault, Format, Frame, Identity, OperationRef, Options, Question, Request, Wish,
     form,
@@ -21,8 +21,8 @@ enum Area<'a> {
         /// What follows it.
         rest: &'a str,
     },
-    /// In the identity service, `/v3/…`.
-    Identity,
+    /// Below `/v3/`, where nothing is served but the identity service, which reads its requests itself.
+    Third,
 }
 
 /// Whether a path lies where this dialect is served.
@@ -46,7 +46,7 @@ pub(super) fn parse<'a>(request: &Request<'a>, options: &Options) -> Call<'a> {
 
 fn area(path: &str) -> Option<Area<'_>> {
     if path.starts_with("/v3/") {
-        return Some(Area::Identity);
+        return (!identity::claims(path)).then_some(Area::Third);
     }
     let rest = path
         .strip_prefix("/v1.0/")
@@ -55,7 +55,7 @@ fn area(path: &str) -> Option<Area<'_>> {
     Some(Area::Project { project, rest })
 }
 
-fn claim<'a>(request: &Request<'a>, options: &Options) -> Result<Claim<'a>, Fault> {
+pub(super) fn claim<'a>(request: &Request<'a>, options: &Options) -> Result<Claim<'a>, Fault> {
     let project = project(request.path).map(Cow::Borrowed);
     // With both a token and a signature, the signature is what counts.
     if request.headers.contains_key(AUTHORIZATION) {
@@ -86,7 +86,7 @@ fn claim<'a>(request: &Request<'a>, options: &Options) -> Result<Claim<'a>, Faul
 fn project(path: &str) -> Option<&str> {
     match area(path)? {
         Area::Project { project, .. } => is_id(project).then_some(project),
-        Area::Identity => None,
+        Area::Third => None,
     }
 }
 
@@ -185,7 +185,7 @@ mod tests {
             format!("/v1.0/{PROJECT}/Jobs/{JOB}"),
             format!("/v3/{PROJECT}/elb/jobs/{JOB}"),
             "/v1.0/".to_owned(),
-            "/v3/auth/tokens".to_owned(),
+            "/v3/regions".to_owned(),
         ];
         for path in unknown {
             assert!(claims(&path), "{path}");
@@ -201,6 +201,8 @@ mod tests {
             "/v1.0",
             "/v2/index.php",
             "/v1.0.0/x",
+            "/v3",
+            "/v3/auth/tokens",
             "/api/v1/operations",
         ] {
             assert!(!claims(path), "{path}");

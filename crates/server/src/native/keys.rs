@@ -6,15 +6,16 @@ use super::problem::Problem;
 use super::query::Segment;
 use super::{json, opaque, view};
 use crate::app::App;
-use crate::keys::{self, KeyError, KeyInfo, KeyWish, NewKey};
+use crate::keys::{self, KeyError, KeyInfo, KeyWish, NewKey, UserWish};
 use axum::body::Body;
-use axum::extract::{FromRef, State};
+use axum::extract::{FromRef, FromRequest, Request, State};
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Response, StatusCode};
 use longrun_model::Json;
 use longrun_store::AccessKey;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -47,8 +48,18 @@ struct KeyDraft<'a> {
     secret: Option<String>,
     account: Option<String>,
     projects: Option<Vec<String>>,
+    project_names: Option<BTreeMap<String, String>>,
+    user: Option<String>,
+    password: Option<String>,
     #[serde(borrow)]
     policy: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+struct UserDraft {
+    user: Option<String>,
+    password: Option<String>,
 }
 
 /// `POST /api/v1/keys`
@@ -63,11 +74,10 @@ pub(super) async fn create(
         Target::new("key", draft.id.as_deref().unwrap_or("*")),
     )?;
     let wish = caller.key_wish(draft)?;
-    let (new, access_key) = keys::make(wish, &desk.app.master_key, desk.app.engine.now())?;
+    let (master_key, now) = (desk.app.master_key.clone(), desk.app.engine.now());
+    let (new, access_key) = aside(move || keys::make(wish, &master_key, now)).await?;
     let _alone = desk.changing.lock().await;
-    if desk.app.keys.by_id(&new.id).is_some() {
-        return Err(KeyError::Exists(new.id).into());
-    }
+    keys::check_new(&access_key, &desk.app.engine.access_keys().await?)?;
     desk.keep(access_key).await?;
     Ok(answer_new(&new))
 }
@@ -88,18 +98,73 @@ pub(super) async fn list(caller: Caller) -> Result<Response<Body>, Problem> {
     ))
 }
 
-/// `POST /api/v1/keys/{id}:disable` and `:enable`
-pub(super) async fn switch(
+/// `POST /api/v1/keys/{id}:disable`, `:enable`, `:password` and `:no-password`
+pub(super) async fn act(
     State(desk): State<Desk>,
     caller: Caller,
     Segment(segment): Segment,
+    request: Request,
 ) -> Result<Response<Body>, Problem> {
-    let (id, disabled) = match segment.rsplit_once(':') {
-        Some((id, "disable")) => (id, true),
-        Some((id, "enable")) => (id, false),
-        Some(_) => return Err(Problem::NotFound),
-        None => return Err(Problem::MethodNotAllowed),
-    };
+    match segment.rsplit_once(':') {
+        Some((id, "disable")) => switch(&desk, &caller, id, true).await,
+        Some((id, "enable")) => switch(&desk, &caller, id, false).await,
+        Some((id, "password")) => {
+            let body = JsonBody::from_request(request, &()).await?;
+            let UserDraft { user, password } = body.read()?;
+            let wish = UserWish {
+                name: user,
+                password,
+            };
+            set_user(&desk, &caller, id, Some(wish)).await
+        }
+        Some((id, "no-password")) => set_user(&desk, &caller, id, None).await,
+        Some(_) => Err(Problem::NotFound),
+        None => Err(Problem::MethodNotAllowed),
+    }
+}
+
+/// Sets who logs in for a key, or that nobody does. Tokens that were given out for the old password end.
+async fn set_user(
+    desk: &Desk,
+    caller: &Caller,
+    id: &str,
+    wish: Option<UserWish>,
+) -> Result<Response<Body>, Problem> {
+    let _alone = desk.changing.lock().await;
+    let access_key = caller.find_key(id).await?;
+    let wish = wish.map(|wish| UserWish {
+        name: wish.name.or_else(|| {
+            let user = access_key.user.as_ref();
+            user.map(|user| user.name.to_string())
+        }),
+        ..wish
+    });
+    let (new, access_key) = aside(move || keys::with_user(access_key, wish)).await?;
+    keys::check_user(&access_key, &desk.app.engine.access_keys().await?)?;
+    desk.keep(access_key).await?;
+    let mut body = Vec::new();
+    json::object(&mut body, |shown| {
+        shown.put("id", id);
+        shown.put("user", new.as_ref().map(|user| &*user.name));
+        shown.put("password", new.as_ref().map(|user| &*user.password));
+    });
+    Ok(unstored(view::answer(StatusCode::OK, body)))
+}
+
+/// Does what takes a while where nobody else waits for it.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, KeyError> + Send + 'static,
+) -> Result<T, Problem> {
+    let done = tokio::task::spawn_blocking(work).await;
+    Ok(done.map_err(|_| Problem::Unavailable)??)
+}
+
+async fn switch(
+    desk: &Desk,
+    caller: &Caller,
+    id: &str,
+    disabled: bool,
+) -> Result<Response<Body>, Problem> {
     let _alone = desk.changing.lock().await;
     let access_key = AccessKey {
         disabled,
@@ -169,8 +234,21 @@ impl Caller {
                 "the key may give only projects that it works in".to_owned(),
             ));
         }
+        if draft.password.is_some() && draft.user.is_none() {
+            let text = "`password` needs `user` beside it";
+            return Err(Problem::Invalid(text.to_owned()));
+        }
         let policy = opaque::read("policy", draft.policy)?;
         Ok(KeyWish {
+            project_names: draft
+                .project_names
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
+            user: draft.user.map(|name| UserWish {
+                name: Some(name),
+                password: draft.password,
+            }),
             id: draft.id,
             secret: draft.secret,
             token: None,
@@ -189,8 +267,17 @@ fn answer_new(new: &NewKey) -> Response<Body> {
         shown.put("token", &*new.token);
         shown.put("account", &*new.account);
         write_texts(shown, "projects", &new.projects);
+        write_names(shown, &new.project_names);
+        if let Some(user) = &new.user {
+            shown.put("user", &*user.name);
+            shown.put("password", &*user.password);
+        }
     });
-    let mut response = view::answer(StatusCode::CREATED, body);
+    unstored(view::answer(StatusCode::CREATED, body))
+}
+
+/// The same, not to be kept by anybody on the way.
+fn unstored(mut response: Response<Body>) -> Response<Body> {
     response
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -202,10 +289,20 @@ fn write_info(bytes: &mut Vec<u8>, info: &KeyInfo) {
         shown.put("id", &*info.id);
         shown.put("account", &*info.account);
         write_texts(shown, "projects", &info.projects);
+        write_names(shown, &info.project_names);
+        shown.put("user", info.user.as_deref());
         shown.put("disabled", info.disabled);
         shown.put("created_at", info.created_at);
         let policy = info.policy.as_deref().map(Json::from_checked);
         shown.put("policy", policy.as_ref());
+    });
+}
+
+fn write_names(shown: &mut json::Object, names: &[(String, String)]) {
+    shown.object("project_names", |shown| {
+        for (id, name) in names {
+            shown.put(id, &**name);
+        }
     });
 }
 

@@ -62,7 +62,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/v1/keys", post(keys::create).get(keys::list))
         .route(
             "/api/v1/keys/{id}",
-            post(keys::switch).merge(delete(keys::remove)),
+            post(keys::act).merge(delete(keys::remove)),
         )
         .with_state(keys::Desk::new(Arc::clone(&app)));
     let one = get(operations::get)

@@ -225,7 +225,11 @@ impl From<KeyError> for Problem {
     fn from(error: KeyError) -> Self {
         match error {
             KeyError::Unknown(_) => Self::NotFound,
-            KeyError::Exists(_) | KeyError::Unusable(_) => Self::Invalid(error.to_string()),
+            KeyError::Exists(_)
+            | KeyError::UserExists(_)
+            | KeyError::NamedProject(_)
+            | KeyError::Unnameable(_)
+            | KeyError::Unusable(_) => Self::Invalid(error.to_string()),
             KeyError::Policy(fault) => {
                 let causes = std::iter::successors(Some(&fault as &dyn std::error::Error), |one| {
                     one.source()

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unreadable;
 
-/// The format of all blobs but the heads, so far the only one.
+/// The format of all blobs but the heads and the access keys, so far the only one.
 const FORMAT: u8 = 1;
 
 /// Begins a blob in `buffer`, whose room is used again.

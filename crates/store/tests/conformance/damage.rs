@@ -63,6 +63,8 @@ fn fill(path: &Path) {
         id: "k".into(),
         account: "acme".into(),
         projects: vec!["p".into()],
+        project_names: Vec::new(),
+        user: None,
         policy: None,
         sealed_secret: vec![1; 40],
         token_digest: [2; 32],

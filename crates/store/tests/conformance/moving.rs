@@ -11,7 +11,7 @@ use longrun_model::{
 };
 use longrun_store::{
     AccessKey, Document, HistoryEntry, Location, MigrateError, PostgresStore, PutDocument,
-    SqliteStore, Step, Store, StoreError, Write, Written, abandon, backup, check, migrate,
+    SqliteStore, Step, Store, StoreError, User, Write, Written, abandon, backup, check, migrate,
 };
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -153,6 +153,11 @@ async fn fill_the_rest(store: &dyn Store) {
         id: id.into(),
         account: "acme".into(),
         projects: vec!["p".into()],
+        project_names: vec![("p".into(), "eu-de".into())],
+        user: (id == "k1").then(|| User {
+            name: "jane".into(),
+            password_hash: "$argon2id$".into(),
+        }),
         policy: Some(Json::from_checked("{}")),
         sealed_secret: vec![1; 40],
         token_digest: [2; 32],

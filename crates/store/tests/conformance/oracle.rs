@@ -7,7 +7,8 @@ use longrun_model::{
     Submission, Timestamp,
 };
 use longrun_store::{
-    AccessKey, Filter, LeaseWish, Limits, PutDocument, Refused, Share, Submitted, Write, Written,
+    AccessKey, Filter, LeaseWish, Limits, PutDocument, Refused, Share, Submitted, User, Write,
+    Written,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -178,6 +179,11 @@ fn access_key() -> impl Strategy<Value = AccessKey> {
             id: format!("key-{id}").into(),
             account,
             projects: vec!["p".into(); usize::from(id)],
+            project_names: vec![("p".into(), "eu-de".into()); usize::from(id)],
+            user: disabled.then(|| User {
+                name: "jane".into(),
+                password_hash: format!("$argon2id${id}").into(),
+            }),
             policy: disabled.then(|| Json::from_checked("[]")),
             sealed_secret,
             token_digest: [id; 32],

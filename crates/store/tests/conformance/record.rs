@@ -6,7 +6,7 @@ use crate::bed::{
 use longrun_model::{
     Change, Command, FinishStatus, Json, Phase, Progress, Report, ResourceStatus, Submission,
 };
-use longrun_store::{AccessKey, HistoryEntry, Write};
+use longrun_store::{AccessKey, HistoryEntry, User, Write};
 
 pub(crate) fn a_history_tells_all_that_was_seen(bed: &mut Bed) {
     let key = bed.submit(operation(2));
@@ -167,6 +167,11 @@ fn access_key(id: &str, policy: Option<&str>) -> AccessKey {
         id: id.into(),
         account: "acme".into(),
         projects: vec!["p1".into(), "p2".into()],
+        project_names: vec![("p2".into(), "eu-de".into())],
+        user: policy.map(|_| User {
+            name: "jane".into(),
+            password_hash: "$argon2id$".into(),
+        }),
         policy: policy.map(Json::from_checked),
         sealed_secret: vec![0, 1, 255],
         token_digest: [9; 32],

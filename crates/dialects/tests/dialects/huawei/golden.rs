@@ -207,7 +207,7 @@ fn faults_of_all() -> Vec<(Fault, Retry)> {
 }
 
 /// The golden file of a fault. Exhaustive, so that a new fault cannot be left out.
-fn file_of(fault: &Fault) -> &'static str {
+pub(crate) fn file_of(fault: &Fault) -> &'static str {
     match fault {
         Fault::Malformed(_) => "fault-malformed",
         Fault::TooLarge { .. } => "fault-too-large",

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod golden;
+mod identity;
 mod known_answers;
 mod loopback;
 

@@ -16,7 +16,7 @@ async fn a_key_is_made_and_shown() {
     let token = made.text_at("/token");
     assert_eq!(
         made.json(),
-        json!({"id": "k/1:x", "secret": "s3cret", "token": token, "account": "acme", "projects": ["p1"]})
+        json!({"id": "k/1:x", "secret": "s3cret", "token": token, "account": "acme", "projects": ["p1"], "project_names": {}})
     );
     let list = bench.get("/api/v1/keys").token(&token).send().await;
     assert!(!list.text.contains("s3cret") && !list.text.contains(&token));

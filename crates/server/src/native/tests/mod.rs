@@ -11,10 +11,11 @@ mod workers;
 
 use super::router;
 use crate::app::App;
+use crate::identity::Identity;
 use crate::keys::{KeyRing, KeyWish, make};
 use crate::rates::Rates;
 use crate::replay::Replays;
-use crate::{KindSettings, MasterKey, SystemClock};
+use crate::{KindSettings, MasterKey, SystemClock, TOKEN_MS_USUAL};
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
@@ -79,6 +80,7 @@ impl Bench {
             replays: Replays::default(),
             shelves: crate::shelves::Shelves::default(),
             rates: Rates::new(HashMap::new()),
+            identity: Identity::new(TOKEN_MS_USUAL),
             master_key: MasterKey::random(),
             dialects: Options::default(),
             kinds: HashMap::from([
