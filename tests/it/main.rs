@@ -12,6 +12,7 @@ mod cli;
 mod crash;
 mod executors;
 mod identity;
+mod killing;
 mod one_per_resource;
 mod postgres;
 mod program;

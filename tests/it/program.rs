@@ -3,7 +3,7 @@
 use crate::waiting::{PATIENCE, end_of};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
@@ -64,9 +64,20 @@ impl Program {
 
     /// The same with more arguments, and another level of the log.
     pub(crate) fn start_with(store: &str, arguments: &[&str], log_level: &str) -> Self {
-        let mut child = serve(store)
-            .args(arguments)
-            .env("LONGRUN_LOG", log_level)
+        let mut command = serve(store);
+        command.args(arguments).env("LONGRUN_LOG", log_level);
+        Self::spawn(command)
+    }
+
+    /// Starts a server where another one was that has been killed.
+    pub(crate) fn start_at(store: &str, address: SocketAddr) -> Self {
+        let mut command = serve_at(store, address);
+        command.env("LONGRUN_LOG", "info");
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}; build it first", binary().display()));
@@ -129,9 +140,13 @@ impl Drop for Program {
 
 /// The command that starts a server on a store and a free port, with the key of the tests.
 pub(crate) fn serve(store: &str) -> Command {
+    serve_at(store, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+}
+
+fn serve_at(store: &str, address: SocketAddr) -> Command {
     let mut command = command();
     command
-        .args(["serve", "--dev", "--listen", "127.0.0.1:0"])
+        .args(["serve", "--dev", "--listen", &address.to_string()])
         .args(["--store", store])
         .env("LONGRUN_DEV_KEY", format!("{KEY_ID}:{KEY_SECRET}"))
         .env("LONGRUN_DEV_TOKEN", TOKEN)

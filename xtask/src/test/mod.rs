@@ -52,7 +52,7 @@ pub(crate) fn run() -> Result<ExitCode> {
 }
 
 /// The tests that can be larger, as large as they should be run at least once. They say on their own what they measure.
-const LARGER: &[&str] = &["postgres::fire"];
+const LARGER: &[&str] = &["postgres::fire", "killing"];
 
 /// Runs those tests that can be larger at their whole size, or others that are named.
 pub(crate) fn stress(names: &[String]) -> Result<ExitCode> {
