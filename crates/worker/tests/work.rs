@@ -200,13 +200,13 @@ fn behind(
     }
 }
 
-/// At the latest with its next heartbeat.
+/// At once: with such a lease no heartbeat is due in a test, only the one that waits.
 #[tokio::test]
 async fn a_cancelled_operation_cancels_the_token() {
     let stage = Stage::set_up().await;
     let gate = Arc::new(Semaphore::new(0));
     let (begun, mut begins) = mpsc::unbounded_channel();
-    let worker = stage.worker().lease(Duration::from_secs(3));
+    let worker = stage.worker().lease(Duration::from_secs(3_600));
     let worker = worker.each_resource("gate", behind(&gate, begun));
     let worker = run(worker.whole_operation("stubborn", async |whole: Whole| {
         whole.cancel.cancelled().await;
@@ -291,6 +291,10 @@ async fn a_worker_that_shall_end_now_leaves_everything() {
     let worker = run(stage.worker().each_resource("gate", behind(&gate, begun)));
     let id = stage.submit("gate", &["a"]).await.id;
     begins.recv().await.unwrap();
+    // That it has begun is told a moment later.
+    stage
+        .when(&id, |it| it.resources[0].status == "running")
+        .await;
     worker.halt(Halt::Now).await;
     let left = stage.client.get(&id).await.unwrap();
     assert_eq!(statuses(&left), "a=running");
