@@ -9,6 +9,7 @@ mod keys;
 mod stage;
 mod states;
 mod submits;
+mod submits3;
 mod templates;
 mod words;
 

@@ -27,6 +27,11 @@ pub(crate) fn read_basic(text: &str) -> Option<Timestamp> {
     (&text[8..9] == "T" && &text[15..] == "Z").then(|| read_rfc3339(&format!("{dashed}Z")))?
 }
 
+/// Writes `2026-11-21 02:02:06`.
+pub(crate) fn write_plain(instant: Timestamp) -> String {
+    format(instant, "%Y-%m-%d %H:%M:%S")
+}
+
 /// Writes `2026-11-21T02:02:06Z`.
 pub(crate) fn write_seconds(instant: Timestamp) -> String {
     format(instant, "%Y-%m-%dT%H:%M:%SZ")

@@ -1,6 +1,7 @@
 //! What was given with a call, in one form for all clouds: a JSON object.
 
 use crate::Fault;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -26,6 +27,21 @@ impl Given {
             .map_err(|_| Fault::Malformed("the body is not a JSON object"))?;
         Ok(Self {
             values,
+            loose: false,
+        })
+    }
+
+    /// Those of a JSON object whose members are told apart already.
+    pub(crate) fn of_members<'a>(
+        members: impl IntoIterator<Item = (String, &'a RawValue)>,
+    ) -> Result<Self, Fault> {
+        let read = |(name, json): (String, &RawValue)| {
+            let value: Value = serde_json::from_str(json.get())
+                .map_err(|_| Fault::Malformed("an argument cannot be read"))?;
+            Ok((name, value))
+        };
+        Ok(Self {
+            values: members.into_iter().map(read).collect::<Result<_, _>>()?,
             loose: false,
         })
     }

@@ -32,9 +32,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 /// The files of the actions that are built in.
-const BUILT_IN: [&str; 2] = [
+const BUILT_IN: [&str; 4] = [
     include_str!("../tencent_bm/actions.toml"),
     include_str!("../tencent_vpc/actions.toml"),
+    include_str!("../tencent_bm3/actions.toml"),
+    include_str!("../tencent_vpc3/actions.toml"),
 ];
 
 static CATALOGUE: LazyLock<Arc<Catalogue>> = LazyLock::new(|| {

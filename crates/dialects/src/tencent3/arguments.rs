@@ -2,7 +2,7 @@
 
 use crate::form::{self, Parameters};
 use crate::tencent::{parameters, task_id};
-use crate::{Fault, Request};
+use crate::{Fault, Given, Request};
 use http::Method;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -64,6 +64,23 @@ impl<'a> Arguments<'a> {
                 reason: "it stands more than once",
             }),
         }
+    }
+
+    /// All of them, for the catalogue: as they are in a JSON object, taken apart in a form.
+    pub(super) fn given(self, is_known: impl Fn(&str) -> bool) -> Result<Given, Fault> {
+        let is_form = self.0.iter().any(|(_, it)| matches!(it, Argument::Text(_)));
+        if is_form {
+            let pairs = self.0.iter().filter_map(|(name, it)| match it {
+                Argument::Text(text) => Some((&**name, &**text)),
+                Argument::Json(_) => None,
+            });
+            return Given::of_form(pairs, &['.'], is_known);
+        }
+        let members = self.0.into_iter().filter_map(|(name, it)| match it {
+            Argument::Json(json) => Some((name.into_owned(), json)),
+            Argument::Text(_) => None,
+        });
+        Given::of_members(members)
     }
 
     /// A text, or a number as it is written; nothing if it is missing, null or empty.

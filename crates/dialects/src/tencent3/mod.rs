@@ -11,13 +11,18 @@ mod fault;
 pub(crate) mod poll;
 pub(crate) mod read;
 mod sign;
+pub(crate) mod submitted;
 mod tc3;
 
 use crate::tencent::claim::Rules;
 use crate::tencent::{claim, parameters};
-use crate::{Call, Fault, Format, Frame, OperationRef, Options, Question, Request, Wish, form};
+use crate::{
+    Action, Call, Catalogue, Fault, Format, Frame, OperationRef, Options, Question, Request, Wish,
+    form,
+};
 use arguments::Arguments;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// The path of every request of API 3.0.
 const PATH: &str = "/";
@@ -31,17 +36,21 @@ const HOST_SUFFIX: &str = ".tencentcloudapi.com";
 /// What tells one product of API 3.0 from another.
 #[derive(Debug)]
 pub(crate) struct Product {
+    /// The name of its dialect.
+    pub(crate) dialect: &'static str,
+    /// Whether an action is about things that the product keeps.
+    pub(crate) manages: fn(&str) -> bool,
     /// The version of its API.
     pub(crate) version: &'static str,
     /// Its name: the first label of its hosts, and part of what our own client signs for.
     pub(crate) service: &'static str,
-    /// The actions that are served. A refusal of any other is framed as if it were the first.
-    pub(crate) actions: &'static [Action],
+    /// The actions that ask how an operation stands. A refusal of an unknown one is framed as if it were the first.
+    pub(crate) polls: &'static [Poll],
 }
 
 /// One action that asks how an operation stands.
 #[derive(Debug)]
-pub(crate) struct Action {
+pub(crate) struct Poll {
     /// Its name.
     pub(crate) name: &'static str,
     /// The same as a policy spells it.
@@ -50,18 +59,35 @@ pub(crate) struct Action {
     pub(crate) operation: for<'a> fn(&Arguments<'a>) -> Result<OperationRef<'a>, Fault>,
 }
 
+/// An action that is served.
+enum Served<'c> {
+    Poll(&'static Poll),
+    Submit(&'c Arc<Action>),
+}
+
 impl Product {
-    fn find(&self, name: &str) -> Option<&'static Action> {
-        self.actions.iter().find(|action| action.name == name)
+    fn find<'c>(&self, name: &str, catalogue: &'c Catalogue) -> Option<Served<'c>> {
+        let poll = self.polls.iter().find(|poll| poll.name == name);
+        let submit = || catalogue.find(self.dialect, name).map(Served::Submit);
+        poll.map(Served::Poll).or_else(submit)
     }
 
     /// The action with this name and version, if it is served.
-    fn action(&self, name: Option<&str>, version: Option<&str>) -> Result<&'static Action, Fault> {
+    fn action<'c>(
+        &self,
+        name: Option<&str>,
+        version: Option<&str>,
+        catalogue: &'c Catalogue,
+    ) -> Result<Served<'c>, Fault> {
         let name = name.ok_or_else(|| Fault::MissingParameter("Action".into()))?;
         let version = version.ok_or_else(|| Fault::MissingParameter("Version".into()))?;
         let unknown = || Fault::UnknownAction(parameters::shortened(name));
-        let action = self.find(name).ok_or_else(unknown)?;
-        if version == self.version {
+        let action = self.find(name, catalogue).ok_or_else(unknown)?;
+        let own = match &action {
+            Served::Submit(action) => action.version.as_deref(),
+            Served::Poll(_) => None,
+        };
+        if version == own.unwrap_or(self.version) {
             Ok(action)
         } else {
             Err(Fault::UnknownVersion(parameters::shortened(version)))
@@ -79,11 +105,11 @@ pub(crate) struct Asked<'a> {
 
 impl Asked<'_> {
     /// Whether it is `product` that is asked: by its action, or else by its host unless another version is named.
-    pub(crate) fn is_for(&self, product: &Product) -> bool {
+    pub(crate) fn is_for(&self, product: &Product, options: &Options) -> bool {
         let has_action = self
             .action
             .as_ref()
-            .is_some_and(|name| product.find(name).is_some());
+            .is_some_and(|name| product.find(name, &options.catalogue).is_some());
         let may_have_version = self
             .version
             .as_ref()
@@ -157,13 +183,15 @@ fn parse_headers<'a>(
 ) -> Call<'a> {
     let header = |name| request.header(name).filter(|value| !value.is_empty());
     let action = header("x-tc-action");
+    let served = product.action(action, header("x-tc-version"), &options.catalogue);
     let arguments = || Arguments::of_request(request);
     Call {
-        frame: frame(request, product, action),
-        claim: tc3::claim(request, options),
-        wish: product
-            .action(action, header("x-tc-version"))
-            .and_then(|action| wish(action, &arguments()?)),
+        frame: frame(request, product, action, &options.catalogue),
+        claim: tc3::claim(request, options, rules(&served)),
+        wish: served.and_then(|served| {
+            let region = header("x-tc-region").map(Cow::Borrowed);
+            wish(product, &served, arguments()?, region)
+        }),
     }
 }
 
@@ -173,41 +201,83 @@ fn parse_parameters<'a>(
     options: &Options,
     product: &'static Product,
 ) -> Call<'a> {
+    let catalogue = &options.catalogue;
     let parameters = match parameters::read(request) {
         Ok(parameters) => parameters,
         Err(fault) => {
             return Call {
-                frame: frame(request, product, None),
+                frame: frame(request, product, None, catalogue),
                 claim: Err(fault.clone()),
                 wish: Err(fault),
             };
         }
     };
-    let claim = claim::claim(request, options, PATH, &parameters, Rules::Poll);
     let word = |name| parameters::present(&parameters, name).map(Cow::as_ref);
-    let frame = frame(request, product, word("Action"));
-    let action = product.action(word("Action"), word("Version"));
+    let served = product.action(word("Action"), word("Version"), catalogue);
+    let claim = claim::claim(request, options, PATH, &parameters, rules(&served));
+    let frame = frame(request, product, word("Action"), catalogue);
+    let region = parameters::present(&parameters, "Region").cloned();
     let arguments = || Arguments::of_form(parameters);
     Call {
         frame,
         claim,
-        wish: arguments().and_then(|arguments| wish(action?, &arguments)),
+        wish: arguments().and_then(|arguments| wish(product, &served?, arguments, region)),
     }
 }
 
-fn frame<'a>(request: &Request<'a>, product: &'static Product, action: Option<&str>) -> Frame<'a> {
-    let known = action.and_then(|name| product.find(name));
+fn rules(served: &Result<Served, Fault>) -> Rules {
+    match served {
+        Ok(Served::Submit(action)) if action.reads => Rules::Read,
+        Ok(Served::Submit(_)) => Rules::Change,
+        Ok(Served::Poll(_)) | Err(_) => Rules::Poll,
+    }
+}
+
+fn frame<'a>(
+    request: &Request<'a>,
+    product: &'static Product,
+    action: Option<&str>,
+    catalogue: &Catalogue,
+) -> Frame<'a> {
+    let served = action.and_then(|name| product.find(name, catalogue));
+    let (action, question) = match served {
+        None => (product.polls[0].policy_name.into(), Question::Poll),
+        Some(Served::Poll(poll)) => (poll.policy_name.into(), Question::Poll),
+        Some(Served::Submit(action)) => (
+            Cow::Owned(action.policy_name.to_string()),
+            Question::Submit(Arc::clone(action)),
+        ),
+    };
     Frame {
-        action: known.unwrap_or(&product.actions[0]).policy_name.into(),
-        question: Question::Poll,
+        action,
+        question,
         format: Format::Json,
         host: request.host(),
     }
 }
 
-fn wish<'a>(action: &Action, arguments: &Arguments<'a>) -> Result<Wish<'a>, Fault> {
-    Ok(Wish::Poll {
-        operation: (action.operation)(arguments)?,
-        resource_group: None,
+fn wish<'a>(
+    product: &Product,
+    served: &Served,
+    arguments: Arguments<'a>,
+    region: Option<Cow<'a, str>>,
+) -> Result<Wish<'a>, Fault> {
+    let action = match served {
+        Served::Poll(poll) => {
+            return Ok(Wish::Poll {
+                operation: (poll.operation)(&arguments)?,
+                resource_group: None,
+            });
+        }
+        Served::Submit(action) => action,
+    };
+    let given = arguments.given(|name| action.parameter(name).is_some())?;
+    let mut order = action.order(given)?;
+    order.region = region.filter(|region| !region.is_empty()).map(Into::into);
+    let order = Box::new(order);
+    Ok(if (product.manages)(&action.name) {
+        Wish::Manage(order)
+    } else {
+        Wish::Submit(order)
     })
 }

@@ -15,7 +15,7 @@ const JSON: &str = "application/json";
 
 /// What is asked.
 #[derive(Debug)]
-pub(crate) struct Question {
+pub(crate) struct Asking {
     /// The product.
     pub(crate) product: &'static Product,
     /// The action.
@@ -26,7 +26,7 @@ pub(crate) struct Question {
 
 /// Writes the request that asks `question`.
 pub(crate) fn poll(
-    question: Question,
+    question: Asking,
     target: &Target,
     endpoint: &Endpoint,
     credential: &Credential,
@@ -40,7 +40,7 @@ pub(crate) fn poll(
     else {
         return Err(SignError::Credential("an access key"));
     };
-    let Question {
+    let Asking {
         product,
         action,
         body,

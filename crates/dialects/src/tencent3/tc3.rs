@@ -1,6 +1,7 @@
 //! Who says to have sent a request, by the header of a TC3 signature.
 
 use super::sign::{self, ALGORITHM, Covered, Scope, TERMINATOR};
+use crate::tencent::claim::Rules;
 use crate::tencent::{claim, parameters};
 use crate::{Algorithm, Claim, Fault, Identity, Options, Proof, Request, stamp};
 use http::Method;
@@ -14,7 +15,11 @@ pub(super) const SCHEME: &str = "TC3-";
 const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
 /// Reads the claim.
-pub(super) fn claim<'a>(request: &Request<'a>, options: &Options) -> Result<Claim<'a>, Fault> {
+pub(super) fn claim<'a>(
+    request: &Request<'a>,
+    options: &Options,
+    rules: Rules,
+) -> Result<Claim<'a>, Fault> {
     let header = |name| request.header(name).filter(|value| !value.is_empty());
     let authorization = Authorization::read(header("authorization"))?;
     let timestamp = header("x-tc-timestamp").ok_or(Fault::MissingParameter("Timestamp".into()))?;
@@ -24,8 +29,13 @@ pub(super) fn claim<'a>(request: &Request<'a>, options: &Options) -> Result<Clai
     let proof = Proof {
         signed_at,
         window_millis: options.clock_window_millis.unwrap_or(claim::WINDOW_MILLIS),
-        // The scheme has none: within the window a poll may be sent again.
-        nonce: None,
+        // The scheme has none: within the window a poll may be sent again. Of what changes something the signature is
+        // remembered, with the action, which it does not cover; no client wants the same change twice within the second
+        // that it is signed with.
+        nonce: (rules == Rules::Change).then(|| {
+            let action = header("x-tc-action").unwrap_or_default();
+            format!("{action} {}", hex::encode(authorization.signature)).into()
+        }),
         algorithm: Algorithm::HmacSha256,
         derivation: authorization.scope.derivation(),
         texts: texts(request, options, timestamp, &authorization, &headers),

@@ -8,11 +8,11 @@ mod read;
 
 use crate::tencent::task_id;
 use crate::tencent3::arguments::{self, Arguments};
-use crate::tencent3::poll::Question;
-use crate::tencent3::{self, Action, Product, envelope};
+use crate::tencent3::poll::Asking;
+use crate::tencent3::{self, Poll, Product, envelope, submitted};
 use crate::{
     Call, Credential, Dialect, Endpoint, Fault, Frame, Lent, Observation, OperationRef, Options,
-    QueryError, Reply, Request, SignError, Target,
+    QueryError, Question, Reply, Request, SignError, Target,
 };
 use http::HeaderMap;
 use longrun_model::{Operation, Timestamp};
@@ -21,10 +21,14 @@ use longrun_model::{Operation, Timestamp};
 #[derive(Debug)]
 pub struct TencentBm3;
 
+const NAME: &str = "tencent-bm3";
+
 static PRODUCT: Product = Product {
+    dialect: NAME,
+    manages: |_| false,
     version: tencent3::BM_VERSION,
     service: "bm",
-    actions: &[Action {
+    polls: &[Poll {
         name: ACTION,
         policy_name: "bm:DescribeOperationResult",
         operation: task,
@@ -39,11 +43,19 @@ fn task<'a>(arguments: &Arguments<'a>) -> Result<OperationRef<'a>, Fault> {
 
 impl Dialect for TencentBm3 {
     fn name(&self) -> &'static str {
-        "tencent-bm3"
+        NAME
     }
 
     fn service(&self) -> &'static str {
         "bm"
+    }
+
+    fn answers(&self) -> &'static [&'static str] {
+        &[
+            submitted::TASK_ID,
+            submitted::TASK_ID_TEXT,
+            submitted::REQUEST_ID,
+        ]
     }
 
     fn claims(&self, request: &Request, _: &Options) -> bool {
@@ -55,9 +67,12 @@ impl Dialect for TencentBm3 {
         tencent3::parse(request, options, &PRODUCT)
     }
 
-    fn answer(&self, _: &Frame, lent: &Lent, outcome: Result<&Operation, &Fault>) -> Reply {
+    fn answer(&self, frame: &Frame, lent: &Lent, outcome: Result<&Operation, &Fault>) -> Reply {
         match outcome {
-            Ok(operation) => answer::answer(operation, lent),
+            Ok(operation) => match &frame.question {
+                Question::Poll => answer::answer(operation, lent),
+                Question::Submit(action) => submitted::answer(operation, action, lent),
+            },
             Err(fault) => envelope::refusal(fault, lent),
         }
     }
@@ -72,7 +87,7 @@ impl Dialect for TencentBm3 {
     ) -> Result<http::Request<Vec<u8>>, SignError> {
         let number =
             task_id::parse(target.id.trim()).map_err(|_| SignError::Id(target.id.to_string()))?;
-        let question = Question {
+        let question = Asking {
             product: &PRODUCT,
             action: ACTION,
             body: format!(r#"{{"TaskId":{number}}}"#).into_bytes(),

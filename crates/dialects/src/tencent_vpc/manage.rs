@@ -30,7 +30,7 @@ pub(super) fn manage(
     let deed = deed(&order.action.name)
         .ok_or_else(|| Fault::UnknownAction(order.action.name.to_string()))?;
     match templates::carry_out(deed, &order, shelf, lent.now, chance)? {
-        Done::Created(id) => Ok(Managed::Told(created(&id))),
+        Done::Created(id, _) => Ok(Managed::Told(created(&id))),
         Done::Nothing => Ok(Managed::Told(envelope::done())),
         Done::Listed(listed) => {
             let page = listed.page.iter().map(|(id, template)| shown(id, template));

@@ -4,32 +4,39 @@
 
 mod answer;
 mod id;
+mod manage;
 mod read;
 
 use crate::tencent::task_id;
-use crate::tencent3::poll::Question;
-use crate::tencent3::{self, Action, Product, envelope};
+use crate::tencent_vpc::templates;
+use crate::tencent3::poll::Asking;
+use crate::tencent3::{self, Poll, Product, envelope, submitted};
 use crate::{
-    Call, Credential, Dialect, Endpoint, Fault, Frame, Lent, Observation, Options, QueryError,
-    Reply, Request, SignError, Target,
+    Call, Credential, Dialect, Endpoint, Fault, Frame, Lent, Managed, Observation, Options, Order,
+    QueryError, Question, Reply, Request, Shelf, SignError, Target,
 };
 use http::HeaderMap;
 use longrun_model::{Operation, Timestamp};
+use serde_json::Value;
 
 /// The task APIs of Tencent's virtual private clouds in their third version: success, failure or running.
 #[derive(Debug)]
 pub struct TencentVpc3;
 
+const NAME: &str = "tencent-vpc3";
+
 static PRODUCT: Product = Product {
+    dialect: NAME,
+    manages: |action| manage::deed(action).is_some(),
     version: tencent3::VPC_VERSION,
     service: "vpc",
-    actions: &[
-        Action {
+    polls: &[
+        Poll {
             name: BY_REQUEST,
             policy_name: "vpc:DescribeVpcTaskResult",
             operation: id::of_request,
         },
-        Action {
+        Poll {
             name: BY_NUMBER,
             policy_name: BY_NUMBER_POLICY_NAME,
             operation: id::of_number_or_deal,
@@ -43,15 +50,42 @@ const BY_NUMBER_POLICY_NAME: &str = "vpc:DescribeTaskResult";
 
 impl Dialect for TencentVpc3 {
     fn name(&self) -> &'static str {
-        "tencent-vpc3"
+        NAME
     }
 
     fn service(&self) -> &'static str {
         "vpc"
     }
 
-    fn claims(&self, request: &Request, _: &Options) -> bool {
-        tencent3::asked(request).is_some_and(|asked| asked.is_for(&PRODUCT))
+    fn answers(&self) -> &'static [&'static str] {
+        &[
+            submitted::REQUEST_ID,
+            submitted::TASK_ID,
+            submitted::TASK_ID_TEXT,
+        ]
+    }
+
+    fn shelf(&self) -> &'static str {
+        // The templates are the same in both versions.
+        "tencent-vpc"
+    }
+
+    fn manage(
+        &self,
+        order: Order,
+        kept: &mut Shelf,
+        lent: &Lent,
+        chance: u128,
+    ) -> Result<Managed, Fault> {
+        manage::manage(order, kept, lent, chance)
+    }
+
+    fn settle(&self, things: &mut Value, change: &Value) {
+        templates::settle(things, change);
+    }
+
+    fn claims(&self, request: &Request, options: &Options) -> bool {
+        tencent3::asked(request).is_some_and(|asked| asked.is_for(&PRODUCT, options))
     }
 
     fn parse<'a>(&self, request: &Request<'a>, options: &Options) -> Call<'a> {
@@ -60,10 +94,13 @@ impl Dialect for TencentVpc3 {
 
     fn answer(&self, frame: &Frame, lent: &Lent, outcome: Result<&Operation, &Fault>) -> Reply {
         match outcome {
-            Ok(operation) if frame.action == BY_NUMBER_POLICY_NAME => {
-                answer::by_number(operation, lent)
-            }
-            Ok(operation) => answer::by_request(operation, lent),
+            Ok(operation) => match &frame.question {
+                Question::Submit(action) => submitted::answer(operation, action, lent),
+                Question::Poll if frame.action == BY_NUMBER_POLICY_NAME => {
+                    answer::by_number(operation, lent)
+                }
+                Question::Poll => answer::by_request(operation, lent),
+            },
             Err(fault) => envelope::refusal(fault, lent),
         }
     }
@@ -81,10 +118,10 @@ impl Dialect for TencentVpc3 {
             return Err(SignError::Id(target.id.to_string()));
         }
         let (action, json) = match task_id::parse(id) {
-            Ok(number) => (BY_NUMBER, serde_json::Value::from(number)),
-            Err(_) => (BY_REQUEST, serde_json::Value::from(id)),
+            Ok(number) => (BY_NUMBER, Value::from(number)),
+            Err(_) => (BY_REQUEST, Value::from(id)),
         };
-        let question = Question {
+        let question = Asking {
             product: &PRODUCT,
             action,
             body: format!(r#"{{"TaskId":{json}}}"#).into_bytes(),

@@ -6,6 +6,7 @@
 )]
 
 mod alibaba;
+mod catalogue;
 mod huawei;
 mod support;
 mod tencent;

@@ -94,7 +94,7 @@ struct Filter {
 #[derive(Debug)]
 pub(crate) enum Done {
     /// A template was made.
-    Created(String),
+    Created(String, Template),
     /// It is as wanted.
     Nothing,
     /// These are asked for.
@@ -174,9 +174,9 @@ fn try_carry_out(
     match deed {
         Deed::Create(sort) => {
             let (id, template) = create(&things, sort, input, now, chance)?;
-            things.templates.insert(id.clone(), template);
+            things.templates.insert(id.clone(), template.clone());
             shelf.things = things.write();
-            Ok(Done::Created(id))
+            Ok(Done::Created(id, template))
         }
         Deed::Rename(sort) => {
             let id = id(sort, &input)?;

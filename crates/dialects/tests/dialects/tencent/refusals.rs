@@ -43,17 +43,28 @@ fn task_ids() {
     }
 }
 
-/// Submitting actions are not served here, so a poll that has the parameters of one misses its `taskId`.
+/// The document submits a query under the name of the poll. Who wants that understood gets the query, and everybody
+/// else is told that the poll misses its `taskId`.
 #[test]
 fn the_first_step_of_the_document() {
-    let sent = signed_get(
-        "vpc.api.qcloud.com",
-        &[("Action", VPC), ("serviceId", "ppm-i0836656")],
-    );
-    assert_eq!(
-        sent.outcome(),
-        Err(Fault::MissingParameter("taskId".into()))
-    );
+    for (lenient, expected) in [
+        (true, "vpc:DescribeServiceInstances"),
+        (false, "vpc:DescribeNetTaskResult"),
+    ] {
+        let sent = signed_get(
+            "vpc.api.qcloud.com",
+            &[("Action", VPC), ("serviceId", "ppm-i0836656")],
+        );
+        let options = Options {
+            lenient,
+            ..Options::default()
+        };
+        let request = sent.request();
+        let call = find(&request, &options).unwrap().parse(&request, &options);
+        assert_eq!(call.frame.action, expected);
+        let missing = Fault::MissingParameter("taskId".into());
+        assert_eq!(call.wish.err(), (!lenient).then_some(missing));
+    }
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn check_route(host: &str, asked: (&str, &str), dialect: &'static str, expected:
 fn frames() {
     for (asked, expected) in [
         (BM, "bm:DescribeOperationResult"),
-        ((BM.0, "RebootDevices"), "bm:DescribeOperationResult"),
+        ((BM.0, "RebootDevices"), "bm:RebootDevices"),
         (BY_REQUEST, "vpc:DescribeVpcTaskResult"),
         (BY_NUMBER, "vpc:DescribeTaskResult"),
     ] {
