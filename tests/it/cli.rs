@@ -16,9 +16,9 @@ use tokio::io::AsyncWriteExt;
 /// How a command went.
 #[derive(Debug)]
 pub(crate) struct Ran {
-    status: Option<i32>,
-    stdout: String,
-    stderr: String,
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ran {

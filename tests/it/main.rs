@@ -13,6 +13,7 @@ mod crash;
 mod executors;
 mod identity;
 mod killing;
+mod moving;
 mod one_per_resource;
 mod postgres;
 mod program;

@@ -4,7 +4,10 @@
 
 mod cluster;
 mod fire;
+mod messages;
+mod restore;
 mod standby;
+mod stopped;
 
 use crate::api::Api;
 use crate::program::{Program, TOKEN};

@@ -3,7 +3,7 @@
 //!
 //! What an SDK saw is told in one short line (see [`words`]), so that the tables below read like the one of the design.
 
-mod certificates;
+pub(crate) mod certificates;
 mod driver;
 mod keys;
 mod stage;

@@ -54,10 +54,8 @@ pub enum NoStore {
 
 /// What lies behind an error, to be said in the same line: whoever reads settings shows no chain of causes.
 fn cause_of(error: &PostgresUrlError) -> String {
-    error
-        .source()
-        .map(|cause| format!(": {cause}"))
-        .unwrap_or_default()
+    let causes = std::iter::successors(error.source(), |cause: &&dyn Error| (*cause).source());
+    causes.fold(String::new(), |told, cause| format!("{told}: {cause}"))
 }
 
 impl FromStr for StoreUrl {

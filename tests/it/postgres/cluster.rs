@@ -7,7 +7,7 @@ use crate::waiting::eventually;
 use rustix::process::{Pid, Signal, getuid, kill_process};
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
@@ -78,6 +78,36 @@ impl Cluster {
         }
     }
 
+    /// Has every process of the server stand still, those first that could start others.
+    pub(super) fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Has them go on.
+    pub(super) fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let first = self.first_process().expect("the server runs");
+        for process in std::iter::once(first).chain(children(first)) {
+            // One that has ended meanwhile need not be told.
+            let _ = kill_process(process, signal);
+        }
+    }
+
+    /// Gives the server a certificate and its private key.
+    pub(super) fn speak_tls(&self, certificate: &Path, key: &Path) {
+        for (from, name) in [(certificate, "server.crt"), (key, "server.key")] {
+            let to = self.data().join(name);
+            fs::copy(from, &to).expect("it can be copied");
+            done(Command::new("chmod").arg("0600").arg(&to));
+            if getuid().is_root() {
+                done(Command::new("chown").arg(NOBODY).arg(&to));
+            }
+        }
+    }
+
     /// Where it is reached.
     pub(super) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
@@ -108,7 +138,8 @@ impl Cluster {
         })
     }
 
-    fn run(&self) {
+    /// Starts the server, whose cluster is there.
+    pub(super) fn run(&self) {
         let port = self.port;
         let options = format!(
             "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories='' \

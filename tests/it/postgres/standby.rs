@@ -80,7 +80,7 @@ async fn nothing_acknowledged_is_lost_with_the_primary() {
 }
 
 /// Waits until a submission is refused, which says that it may be tried again.
-async fn refused(api: &Api) {
+pub(super) async fn refused(api: &Api) {
     let body = json!({ "kind": "during" });
     eventually("a submission is refused", async || {
         let sent = api.send(Method::POST, "/api/v1/operations", Some(&body));

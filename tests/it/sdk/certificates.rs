@@ -14,20 +14,20 @@ const NAMES: [&str; 4] = [
 ];
 
 /// Files that a server and its clients need to speak TLS.
-pub(super) struct Certificates {
+pub(crate) struct Certificates {
     /// What clients trust, as PEM.
-    pub(super) authority_pem: String,
+    pub(crate) authority_pem: String,
     /// The same as a file.
-    pub(super) authority: PathBuf,
+    pub(crate) authority: PathBuf,
     /// The server's certificate.
-    pub(super) certificate: PathBuf,
+    pub(crate) certificate: PathBuf,
     /// The server's private key.
-    pub(super) key: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 impl Certificates {
     /// Makes them in a folder.
-    pub(super) fn make(folder: &Path) -> Self {
+    pub(crate) fn make(folder: &Path) -> Self {
         let authority = authority();
         let key = KeyPair::generate().expect("there is entropy");
         let mut server = CertificateParams::new(NAMES.map(String::from)).expect("these are names");

@@ -260,7 +260,12 @@ impl Writer {
                 }
             },
         };
-        let session = match connections.session().await {
+        let session = if self.is_down {
+            connections.brief_session().await
+        } else {
+            connections.session().await
+        };
+        let session = match session {
             Ok(session) => session,
             Err(failure) => return Tried::Undone(failure),
         };

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 /// How long the database may take when nobody waits for it but whoever moves or checks a whole store.
 const PATIENCE: Duration = Duration::from_secs(3600);
+/// How long connecting may take to a database that did not answer a moment ago.
+const BRIEF: Duration = Duration::from_millis(500);
 /// How often a read is tried, if the database does not answer.
 const READS_MAX: u32 = 3;
 /// The pause before the second of them.
@@ -46,6 +48,17 @@ impl Connections {
     pub(super) async fn session(&self) -> Result<Session, Failure> {
         let connection = self.pool.get().await.map_err(Failure::of_pool)?;
         Ok(Session::new(connection, self.timeout))
+    }
+
+    /// A connection to a database that did not answer a moment ago: nobody waits long for it again.
+    pub(super) async fn brief_session(&self) -> Result<Session, Failure> {
+        let mut timeouts = self.pool.timeouts();
+        timeouts.create = timeouts.create.map(|usual| usual.min(BRIEF));
+        let connection = self.pool.timeout_get(&timeouts).await;
+        Ok(Session::new(
+            connection.map_err(Failure::of_pool)?,
+            self.timeout,
+        ))
     }
 
     /// A connection for what may take long.

@@ -38,19 +38,23 @@ impl Failure {
 
     /// The failure to get a connection.
     pub(super) fn of_pool(error: PoolError) -> Self {
-        let sort = match &error {
-            PoolError::Backend(error) => match sort(error) {
-                Sort::Final => Sort::Final,
-                Sort::Crossed | Sort::Retired | Sort::Lost => Sort::Lost,
+        let doing = "connect to the database";
+        match error {
+            // What the database says itself, without what the pool has to say about it.
+            PoolError::Backend(error) => Self {
+                sort: match sort(&error) {
+                    Sort::Final => Sort::Final,
+                    Sort::Crossed | Sort::Retired | Sort::Lost => Sort::Lost,
+                },
+                error: database(doing, error),
             },
-            PoolError::Timeout(_)
+            error @ (PoolError::Timeout(_)
             | PoolError::Closed
             | PoolError::NoRuntimeSpecified
-            | PoolError::PostCreateHook(_) => Sort::Lost,
-        };
-        Self {
-            sort,
-            error: database("connect to the database", error),
+            | PoolError::PostCreateHook(_)) => Self {
+                sort: Sort::Lost,
+                error: database(doing, error),
+            },
         }
     }
 

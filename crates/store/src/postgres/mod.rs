@@ -14,6 +14,8 @@ mod found;
 mod holder;
 mod lines;
 mod needs;
+#[cfg(test)]
+mod plans;
 mod reads;
 mod row;
 mod save;

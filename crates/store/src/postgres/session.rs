@@ -55,6 +55,21 @@ impl Session {
         }
     }
 
+    /// Sends a statement that is not to be kept prepared: the first column of its rows, as text.
+    #[cfg(test)]
+    pub(super) async fn simple(&self, sql: &str) -> Result<Vec<String>, Failure> {
+        let messages = self.connection().simple_query(sql).await;
+        let messages = messages.map_err(|error| Failure::of("explain", error))?;
+        let row = |message| {
+            if let tokio_postgres::SimpleQueryMessage::Row(row) = message {
+                row.get(0).map(str::to_owned)
+            } else {
+                None
+            }
+        };
+        Ok(messages.into_iter().filter_map(row).collect())
+    }
+
     /// Sends one statement.
     pub(super) async fn query(
         &self,

@@ -32,7 +32,7 @@ pub(crate) struct Bed {
 enum Place {
     Memory,
     Folder(TempDir),
-    Schema(Schema),
+    Schema(Schema, &'static str),
 }
 
 /// What a command did.
@@ -54,7 +54,12 @@ impl Bed {
 
     /// None if the tests were given no server.
     pub(crate) fn postgres() -> Option<Self> {
-        Schema::new().map(|schema| Self::at(Place::Schema(schema)))
+        Schema::new().map(|schema| Self::at(Place::Schema(schema, "read-committed")))
+    }
+
+    /// The same with transactions that could have come one after the other.
+    pub(crate) fn serializable() -> Option<Self> {
+        Schema::new().map(|schema| Self::at(Place::Schema(schema, "serializable")))
     }
 
     fn at(place: Place) -> Self {
@@ -71,7 +76,7 @@ impl Bed {
     pub(crate) fn reopen(&mut self) {
         match self.place {
             Place::Memory => (),
-            Place::Folder(_) | Place::Schema(_) => {
+            Place::Folder(_) | Place::Schema(..) => {
                 self.store = None;
                 self.store = Some(open(&self.place, &self.runtime));
             }
@@ -184,11 +189,10 @@ fn open(place: &Place, runtime: &Runtime) -> Box<dyn Store> {
         Place::Folder(folder) => {
             Box::new(SqliteStore::open(&folder.path().join("longrun.db")).unwrap())
         }
-        Place::Schema(schema) => Box::new(
-            runtime
-                .block_on(PostgresStore::open(&schema.url()))
-                .unwrap(),
-        ),
+        Place::Schema(schema, isolation) => {
+            let url = schema.url_with(&format!("timer_spread_ms=0&isolation={isolation}"));
+            Box::new(runtime.block_on(PostgresStore::open(&url)).unwrap())
+        }
     }
 }
 

@@ -49,6 +49,16 @@ macro_rules! suite {
                 }
             )+ })+
         }
+        mod serializable {
+            $(mod $module { $(
+                #[test]
+                fn $test() {
+                    if let Some(mut bed) = crate::bed::Bed::serializable() {
+                        crate::$module::$test(&mut bed);
+                    }
+                }
+            )+ })+
+        }
     };
 }
 
