@@ -11,6 +11,7 @@ mod bad_input;
 mod cli;
 mod crash;
 mod executors;
+mod gateway;
 mod identity;
 mod killing;
 mod moving;

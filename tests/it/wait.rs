@@ -18,7 +18,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// Where a wait runs: a home of its own, and nothing of the caller's environment.
-struct Place {
+pub(crate) struct Place {
     home: TempDir,
     variables: Vec<(&'static str, String)>,
 }
@@ -33,7 +33,7 @@ impl Place {
     }
 
     /// One with the key of the tests for every cloud.
-    fn with_keys() -> Self {
+    pub(crate) fn with_keys() -> Self {
         let mut place = Self::bare();
         for (name, value) in [
             ("LONGRUN_TOKEN", TOKEN),
@@ -51,7 +51,7 @@ impl Place {
     }
 
     /// Sets a variable.
-    fn set(&mut self, name: &'static str, value: &str) {
+    pub(crate) fn set(&mut self, name: &'static str, value: &str) {
         self.variables.retain(|(known, _)| *known != name);
         self.variables.push((name, value.to_owned()));
     }
@@ -80,7 +80,7 @@ impl Place {
     }
 
     /// Runs it to its end.
-    async fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Ran {
         let mut command = tokio::process::Command::from(self.command(arguments));
         let ending = command.kill_on_drop(true).output();
         let output = tokio::time::timeout(PATIENCE, ending)
@@ -102,21 +102,21 @@ impl Place {
 
 /// How a command went.
 #[derive(Debug)]
-struct Ran {
+pub(crate) struct Ran {
     status: Option<i32>,
     stdout: String,
-    stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl Ran {
     /// The same, if it ended as it should have.
-    fn with_status(self, expected: i32) -> Self {
+    pub(crate) fn with_status(self, expected: i32) -> Self {
         assert_eq!(self.status, Some(expected), "{self:?}");
         self
     }
 
     /// What was told on stdout, as JSON lines.
-    fn lines(&self) -> Vec<Value> {
+    pub(crate) fn lines(&self) -> Vec<Value> {
         let lines = self.stdout.lines();
         lines
             .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{self:?}")))

@@ -1,6 +1,8 @@
 //! What can be typed. The arguments of each command stand beside the command.
 
-use crate::commands::{backup, bulk, check, keys, list, migrate, one, serve, shell, submit, work};
+use crate::commands::{
+    backup, bulk, check, keys, list, migrate, one, serve, shell, submit, track, work,
+};
 use crate::demo;
 use crate::wait;
 
@@ -27,6 +29,8 @@ pub(crate) enum Command {
     Serve(serve::Args),
     /// Submits an operation
     Submit(submit::Args),
+    /// Lets the server follow a cloud's task: an operation that mirrors it, and outlives the cloud's memory
+    Track(track::Args),
     /// Shows an operation or a cloud's task, and its resources
     Get(wait::GetArgs),
     /// Waits for operations and clouds' tasks, in any mix, and tells by the exit status how they ended
@@ -124,6 +128,11 @@ mod tests {
                 true,
             ),
             ("get tencent-bm:x", false),
+            (
+                "track tencent-bm:1 --upstream prod --wait --deadline 6h",
+                true,
+            ),
+            ("track op-1", false),
             ("wait op-1", true),
             ("wait op-1 huawei-elb:1 --any --timeout 5m --json", true),
             ("wait op-1 --all --project p --resource-group g", true),

@@ -29,6 +29,7 @@
 //!     request_id: RequestId(1),
 //!     now: Timestamp::default(),
 //!     catalogue: &options.catalogue,
+//!     called: None,
 //! };
 //! let reply = dialect.answer(&call.frame, &lent, Err(&fault));
 //! assert_eq!(reply.status, 200);

@@ -16,6 +16,8 @@ pub struct Lent<'a> {
     pub now: Timestamp,
     /// The actions that make operations.
     pub catalogue: &'a Catalogue,
+    /// What the caller calls the operation, if that is not one of our ids.
+    pub called: Option<&'a str>,
 }
 
 /// The number of a request, which its answer carries so that people can find it in the log.

@@ -11,8 +11,7 @@ use longrun_model::{
     Submission, Timestamp, limits,
 };
 use longrun_store::{
-    AccessKey, Document, Filter, HistoryEntry, LeaseWish, Limits, Page, PutDocument, Store,
-    StoreError, Submitted, Write, Written,
+    Filter, HistoryEntry, LeaseWish, Limits, Page, Store, StoreError, Submitted, Write, Written,
 };
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
@@ -50,7 +49,7 @@ pub(crate) struct Shared {
 
 /// Takes commands, answers questions, and lets time pass.
 pub struct Engine {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     committer: Mutex<Option<JoinHandle<()>>>,
     ticker: AbortHandle,
     /// What reads of other servers' commits, if there may be any.
@@ -203,6 +202,21 @@ impl Engine {
             unreachable_result(&written)
         };
         Ok(submitted)
+    }
+
+    /// The operation that was submitted under this idempotency key, if there is one and it has not been deleted.
+    pub async fn submitted_under(
+        &self,
+        account: Account,
+        key: Box<str>,
+    ) -> Result<Option<Arc<Operation>>, EngineError> {
+        let recall = Write::Recall { account, key };
+        match self.shared.commits.commit(recall).await {
+            Ok(Written::Submitted(submitted)) => Ok(Some(submitted.operation)),
+            Ok(other) => unreachable_result(&other),
+            Err(EngineError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes several operations, all of them or none.
@@ -524,57 +538,6 @@ impl Engine {
             .await
             .map_err(|error| unavailable(&error))
     }
-
-    /// All access keys.
-    pub async fn access_keys(&self) -> Result<Vec<AccessKey>, EngineError> {
-        self.shared
-            .store
-            .access_keys()
-            .await
-            .map_err(|error| unavailable(&error))
-    }
-
-    /// Keeps an access key, in place of one with the same id.
-    pub async fn put_access_key(&self, access_key: AccessKey) -> Result<(), EngineError> {
-        self.shared
-            .commits
-            .commit(Write::PutAccessKey(access_key))
-            .await
-            .map(|_| ())
-    }
-
-    /// Forgets an access key.
-    pub async fn remove_access_key(&self, id: &str) -> Result<(), EngineError> {
-        self.shared
-            .commits
-            .commit(Write::RemoveAccessKey(id.into()))
-            .await
-            .map(|_| ())
-    }
-
-    /// The document with this name, if there is one.
-    pub async fn document(&self, name: &str) -> Result<Option<Document>, EngineError> {
-        let found = self.shared.store.document(name).await;
-        found.map_err(|error| unavailable(&error))
-    }
-
-    /// Keeps or removes a document, if it is still what it was: the version that it has now.
-    pub async fn put_document(&self, put: PutDocument) -> Result<Option<u64>, EngineError> {
-        let written = self.shared.commits.commit(Write::PutDocument(put)).await?;
-        let Written::Document(version) = written else {
-            unreachable_result(&written)
-        };
-        Ok(version)
-    }
-
-    /// The secret that textual ids are made with.
-    pub async fn id_secret(&self, proposal: [u8; 16]) -> Result<[u8; 16], EngineError> {
-        self.shared
-            .store
-            .id_secret(proposal)
-            .await
-            .map_err(|error| unavailable(&error))
-    }
 }
 
 impl Drop for Engine {
@@ -584,7 +547,7 @@ impl Drop for Engine {
     }
 }
 
-fn unavailable(error: &StoreError) -> EngineError {
+pub(crate) fn unavailable(error: &StoreError) -> EngineError {
     tracing::error!(
         error = error as &dyn std::error::Error,
         "the store could not be read"
@@ -593,6 +556,6 @@ fn unavailable(error: &StoreError) -> EngineError {
 }
 
 /// A store answers each write with the result that belongs to it.
-fn unreachable_result(written: &Written) -> ! {
+pub(crate) fn unreachable_result(written: &Written) -> ! {
     unreachable!("the store answered another write: {written:?}")
 }

@@ -12,6 +12,7 @@ mod engine;
 mod error;
 mod feed;
 mod figures;
+mod kept;
 mod leases;
 mod ticks;
 mod watch;

@@ -1,5 +1,6 @@
 //! What every request needs.
 
+use crate::gateway::Gateway;
 use crate::identity::Identity;
 use crate::keys::{Key, KeyRing};
 use crate::rates::Rates;
@@ -29,6 +30,8 @@ pub(crate) struct App {
     pub(crate) dialects: Options,
     pub(crate) kinds: HashMap<String, KindSettings>,
     pub(crate) stuck: StuckRule,
+    /// The clouds that tasks are followed in.
+    pub(crate) gateway: Gateway,
     /// Whether the server is about to end and wants no new work.
     pub(crate) draining: AtomicBool,
     /// Whether requests came over TLS.

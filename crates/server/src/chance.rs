@@ -29,6 +29,11 @@ pub(crate) fn number() -> u128 {
     fastrand::u128(..)
 }
 
+/// Any number of 64 bits: no secret.
+pub(crate) fn wide() -> u64 {
+    fastrand::u64(..)
+}
+
 /// A number for a request: unlike any other, and no secret.
 pub(crate) fn request_id() -> RequestId {
     RequestId(number())

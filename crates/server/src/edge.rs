@@ -10,7 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use longrun_dialects::{
@@ -25,6 +25,9 @@ use tower::ServiceExt;
 
 /// Bytes that the query and the body of a request in a dialect may have.
 pub(crate) const DIALECT_BYTES_MAX: usize = 1024 * 1024;
+
+/// The header that says since when an answer is out of date, as no cloud has a word for that.
+const STALE_SINCE: HeaderName = HeaderName::from_static("longrun-stale-since");
 
 /// The way into the server.
 pub(crate) struct Edge {
@@ -103,7 +106,7 @@ impl Edge {
         let outcome = match fault {
             Some(fault) => Err(fault),
             None => {
-                let asked = (dialect, &*frame.action, peer);
+                let asked = (dialect, &*frame.action, request.path, peer);
                 self.app.carry_out(asked, claim, wish, &lent).await
             }
         };
@@ -113,8 +116,19 @@ impl Edge {
         let mut response = respond(match &outcome {
             Ok(Done::Told(reply)) => reply.clone(),
             Ok(Done::Operation(operation)) => dialect.answer(&frame, &lent, Ok(operation)),
+            Ok(Done::Task(operation, called)) => {
+                let called = Some(&**called);
+                dialect.answer(&frame, &Lent { called, ..lent }, Ok(operation))
+            }
             Err(fault) => dialect.answer(&frame, &lent, Err(fault)),
         });
+        if let Ok(Done::Operation(operation) | Done::Task(operation, _)) = &outcome
+            && let Some(since) = self.app.gateway.stale_since(operation)
+        {
+            response
+                .headers_mut()
+                .insert(STALE_SINCE, native::instant(since));
+        }
         if let Err(Fault::Throttled { retry_after_millis }) = outcome
             && response.status() == StatusCode::TOO_MANY_REQUESTS
         {
@@ -198,6 +212,8 @@ fn respond(reply: Reply) -> Response<Body> {
 pub(crate) enum Done {
     /// An operation to be told of.
     Operation(Arc<Operation>),
+    /// An operation that follows a task of another cloud, and what it is called there.
+    Task(Arc<Operation>, String),
     /// An answer that is written already.
     Told(Reply),
 }
@@ -221,13 +237,14 @@ impl App {
             request_id: chance::request_id(),
             now: self.engine.now(),
             catalogue: &self.dialects.catalogue,
+            called: None,
         }
     }
 
     /// Does what a call wants, if whoever sent it may.
     async fn carry_out(
         &self,
-        (dialect, action, peer): (&dyn Dialect, &str, IpAddr),
+        (dialect, action, path, peer): (&dyn Dialect, &str, &str, IpAddr),
         claim: Result<Claim<'_>, Fault>,
         wish: Result<Wish<'_>, Fault>,
         lent: &Lent<'_>,
@@ -257,8 +274,15 @@ impl App {
                 operation,
                 resource_group,
             } => {
-                let polled = self.poll(&asker, &operation, resource_group.as_deref());
-                polled.await.map(Done::Operation)
+                let group = resource_group.as_deref();
+                match self.poll_upstream(&asker, path, &operation, group).await {
+                    // Numbers are given by clouds and here.
+                    None | Some(Err(Fault::NotFound)) => {
+                        let polled = self.poll(&asker, &operation, group);
+                        polled.await.map(Done::Operation)
+                    }
+                    Some(told) => told,
+                }
             }
             Wish::Submit(order) => {
                 asker.may_submit(&order)?;
@@ -350,13 +374,7 @@ impl App {
             .get(operation_key.ok_or(Fault::NotFound)?, key.confined_to())
             .await;
         let operation = operation.map_err(|error| fault(&error))?;
-        let own_project = operation
-            .project
-            .as_ref()
-            .map(longrun_model::ProjectId::as_str);
-        let visible = own_project
-            .is_none_or(|own| key.works_in(own) && project.is_none_or(|asked| asked == own));
-        if visible {
+        if is_visible(&operation, key, project) {
             Ok(operation)
         } else {
             Err(Fault::NotFound)
@@ -364,7 +382,16 @@ impl App {
     }
 }
 
-fn operation_text(named: &OperationRef) -> String {
+/// Whether an operation of its account exists for this key, in the project that it asks about.
+pub(crate) fn is_visible(operation: &Operation, key: &Key, project: Option<&str>) -> bool {
+    let own_project = operation
+        .project
+        .as_ref()
+        .map(longrun_model::ProjectId::as_str);
+    own_project.is_none_or(|own| key.works_in(own) && project.is_none_or(|asked| asked == own))
+}
+
+pub(crate) fn operation_text(named: &OperationRef) -> String {
     match named {
         OperationRef::Number(number) => number.to_string(),
         OperationRef::Text(text) => text.to_string(),
@@ -373,7 +400,7 @@ fn operation_text(named: &OperationRef) -> String {
 
 impl Asker<'_> {
     /// Whether the policy of the key allows the action on one thing, named by its type and its id.
-    fn may(
+    pub(crate) fn may(
         &self,
         relative: (&str, &str),
         region: Option<&str>,

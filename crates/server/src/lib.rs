@@ -11,6 +11,7 @@ mod clock;
 pub mod clouds;
 mod edge;
 mod executors;
+mod gateway;
 mod identity;
 mod keys;
 mod listen;
@@ -32,6 +33,7 @@ pub use executors::{
     CommandExecutor, CommandSettings, Duty, Executor, Hold, Host, HostLine, HttpExecutor,
     HttpSettings, Lost, SigningSecret, UnusableReceiver,
 };
+pub use gateway::{Callers, Upstream};
 pub use keys::{
     KeyError, KeyInfo, KeyWish, NewKey, NewUser, UserWish, add_key, list_keys, remove_key,
     set_user, switch_key,

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::clock::SystemClock;
 use crate::edge::Edge;
 use crate::executors::{self, Crew};
+use crate::gateway::{self, Gateway};
 use crate::identity::Identity;
 use crate::keys::{self, KeyError, KeyRing, KeyWish, NewKey, UserWish};
 use crate::rates::Rates;
@@ -28,6 +29,8 @@ use tokio_rustls::TlsAcceptor;
 /// The pause between two looks at the access keys, where other servers may change them: half of what it may take until
 /// a key that was switched off is refused everywhere.
 const KEYS_PAUSE: Duration = Duration::from_millis(2_500);
+/// How long may be taken to hand what is followed to other servers.
+const HAND_BACK_TIMEOUT: Duration = Duration::from_secs(5);
 /// The project of the key for development.
 const DEV_PROJECT: &str = "0123456789abcdef0123456789abcdef";
 /// What the project is called: a region, as the clouds call theirs.
@@ -47,6 +50,8 @@ pub struct Server {
     listening: JoinHandle<()>,
     /// What reads the access keys that other servers change, if there may be any.
     reloading: Option<AbortHandle>,
+    /// Who follows tasks of other clouds, if there are any, and what ends it.
+    tracking: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 /// Why a server did not start.
@@ -124,6 +129,7 @@ impl Server {
             }
             _ => None,
         };
+        let (gateway, looks) = Gateway::new(settings.upstreams);
         let app = Arc::new(App {
             engine,
             ids,
@@ -136,6 +142,7 @@ impl Server {
             dialects: settings.dialects,
             kinds: settings.kinds,
             stuck: settings.stuck,
+            gateway,
             draining: AtomicBool::new(false),
             secure: acceptor.is_some(),
         });
@@ -143,6 +150,13 @@ impl Server {
             .engine
             .is_shared()
             .then(|| tokio::spawn(reload_keys(Arc::clone(&app))).abort_handle());
+        let tracking = (!app.gateway.upstreams().is_empty()).then(|| {
+            let (stop, stopped) = oneshot::channel();
+            (
+                stop,
+                tokio::spawn(gateway::run(Arc::clone(&app), looks, stopped)),
+            )
+        });
         let edge = Arc::new(Edge::new(Arc::clone(&app)));
         let (stop, stopped) = oneshot::channel();
         let listening = tokio::spawn(listen::run(listener, acceptor, edge, stopped));
@@ -156,6 +170,7 @@ impl Server {
             crew,
             listening,
             reloading,
+            tracking,
         })
     }
 
@@ -178,6 +193,11 @@ impl Server {
         // If nobody listens any more, there is nobody to tell.
         let _ = self.stop.send(());
         let _ = tokio::join!(self.listening, self.crew.end());
+        if let Some((stop, tracking)) = self.tracking {
+            // It may have ended by itself.
+            let _ = stop.send(());
+            let _ = tokio::time::timeout(HAND_BACK_TIMEOUT, tracking).await;
+        }
         let app = self.app;
         // Waits for the thread that commits, which is no thing to do on a thread of the runtime.
         let _ = tokio::task::spawn_blocking(move || app.engine.stop()).await;

@@ -1,6 +1,6 @@
 //! What can be set.
 
-use crate::{CommandSettings, Duty, HttpSettings, MasterKey};
+use crate::{CommandSettings, Duty, HttpSettings, MasterKey, Upstream};
 use longrun_dialects::Options;
 use longrun_model::{Exclusive, MixedEnd, Retry, StuckRule};
 use longrun_poller::Quota;
@@ -35,6 +35,8 @@ pub struct Settings {
     pub executors: Vec<Duty>,
     /// For how long a token of the identity service is good, in milliseconds.
     pub token_ms: i64,
+    /// The clouds that tasks are followed in.
+    pub upstreams: Vec<Upstream>,
 }
 
 /// For how long a token of the identity service is good when nobody says: a day, as in the cloud.
@@ -132,6 +134,7 @@ impl Default for Settings {
             stuck: StuckRule::default(),
             executors: Vec::new(),
             token_ms: TOKEN_MS_USUAL,
+            upstreams: Vec::new(),
         }
     }
 }

@@ -186,6 +186,14 @@ impl<T: Tables> Workset<'_, T> {
                 account,
                 command,
             } => self.command(key, account.as_ref(), &command)?,
+            Write::Recall { account, key } => {
+                let found = self.under(account, key)?;
+                let submitted = found.map(|(operation, _)| Submitted {
+                    operation,
+                    repeated: true,
+                });
+                submitted.map(Written::Submitted).ok_or(Refused::NotFound)
+            }
             Write::Lease(wish) => Ok(Written::Leased(self.lease(&wish)?)),
             Write::PutAccessKey(access_key) => {
                 self.access_keys.push(AccessKeyChange::Put(access_key));
@@ -253,7 +261,19 @@ impl<T: Tables> Workset<'_, T> {
         let Some(idempotency) = &submission.idempotency else {
             return Ok(None);
         };
-        let place = (submission.account.clone(), idempotency.key.clone());
+        let found = self.under(submission.account.clone(), idempotency.key.clone())?;
+        Ok(found.map(|(operation, digest)| {
+            if digest == idempotency.digest {
+                Ok(operation)
+            } else {
+                Err(Refused::IdempotencyMismatch)
+            }
+        }))
+    }
+
+    /// The operation that was submitted under an idempotency key, and the digest of its payload.
+    fn under(&mut self, account: Account, key: Box<str>) -> Result<Option<Remembered>, StoreError> {
+        let place = (account, key);
         let known = match self.idempotent.get(&place) {
             Some(known) => Some(*known),
             None => self.tables.idempotent(&place.0, &place.1)?,
@@ -268,10 +288,7 @@ impl<T: Tables> Workset<'_, T> {
             // This very commit has removed it, and its idempotency key with it.
             return Ok(None);
         }
-        if digest != idempotency.digest {
-            return Ok(Some(Err(Refused::IdempotencyMismatch)));
-        }
-        Ok(Some(Ok(Arc::clone(&touched.operation))))
+        Ok(Some((Arc::clone(&touched.operation), digest)))
     }
 
     fn create(&mut self, submission: Submission) -> Result<Arc<Operation>, StoreError> {
@@ -420,6 +437,9 @@ impl<T: Tables> Workset<'_, T> {
         Ok(self.touched.get_mut(&key))
     }
 }
+
+/// An operation that was submitted under an idempotency key, and the digest of its payload.
+type Remembered = (Arc<Operation>, [u8; 16]);
 
 /// Whether two submissions of a batch give different payloads under the same idempotency key.
 fn contradict(submissions: &[Submission]) -> bool {

@@ -23,6 +23,14 @@ pub enum Write {
         /// What to do.
         command: Command,
     },
+    /// Find the operation that was submitted under this idempotency key. Changes nothing: it stands here so that it
+    /// sees what is written before it.
+    Recall {
+        /// Whose it is.
+        account: Account,
+        /// The key.
+        key: Box<str>,
+    },
     /// Hand out operations that wait for a worker.
     Lease(LeaseWish),
     /// Keep this access key, in place of one with the same id.

@@ -16,6 +16,7 @@ pub(crate) mod serve;
 pub(crate) mod shell;
 mod show;
 pub(crate) mod submit;
+pub(crate) mod track;
 pub(crate) mod work;
 
 use crate::args::Command;
@@ -29,6 +30,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Demo(args) => demo::run(args).await?,
         Command::Serve(args) => return serve::run(args).await,
         Command::Submit(args) => return submit::run(args).await,
+        Command::Track(args) => return track::run(args).await,
         Command::Get(args) => return wait::get(args).await,
         Command::Wait(args) => return wait::run(args).await,
         Command::List(args) => list::run(&args).await?,

@@ -67,6 +67,7 @@ fn server_settings(settings: Settings, dev: bool) -> anyhow::Result<longrun_serv
         stuck: settings.stuck,
         executors: Vec::new(),
         token_ms: settings.token_ms,
+        upstreams: settings.upstreams,
     })
 }
 

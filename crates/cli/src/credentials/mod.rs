@@ -29,6 +29,19 @@ pub(crate) struct Places<'a> {
     pub(crate) profile: Option<&'a str>,
 }
 
+impl<'a> Places<'a> {
+    /// Those of this process.
+    pub(crate) fn usual(environment: Environment<'a>, profile: Option<&'a str>) -> Self {
+        Self {
+            environment,
+            home: environment("HOME").map(PathBuf::from),
+            folder: PathBuf::from("."),
+            system: PathBuf::from("/etc"),
+            profile,
+        }
+    }
+}
+
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {

@@ -2,12 +2,13 @@
 
 use super::Layer;
 use super::executor::Executor;
+use super::upstream::Table;
 use crate::exit::UsageError;
 use longrun_dialects::Action;
 use longrun_model::{Busy, Exclusive, MixedEnd, Retry, RetryScope, StuckRule, limits};
 use longrun_server::{KindSettings, Quota, Share, StoreUrl};
 use serde::{Deserialize, Deserializer};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ pub(super) struct File {
     pub(super) stuck: Stuck,
     pub(super) action: Vec<Action>,
     pub(super) identity: Identity,
+    pub(super) upstream: BTreeMap<String, Table>,
 }
 
 /// What can be said of the identity service.

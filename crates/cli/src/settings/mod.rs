@@ -2,11 +2,14 @@
 
 mod executor;
 mod file;
+mod upstream;
 
 use crate::exit::UsageError;
 use longrun_dialects::{Action, Catalogue};
 use longrun_model::StuckRule;
-use longrun_server::{Dev, KindSettings, MasterKey, Quota, Share, StoreUrl, TOKEN_MS_USUAL, Tls};
+use longrun_server::{
+    Dev, KindSettings, MasterKey, Quota, Share, StoreUrl, TOKEN_MS_USUAL, Tls, Upstream,
+};
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -94,6 +97,8 @@ pub(crate) struct Settings {
     pub(crate) stuck: StuckRule,
     /// For how long a token of the identity service is good, in milliseconds.
     pub(crate) token_ms: i64,
+    /// The clouds that tasks are followed in.
+    pub(crate) upstreams: Vec<Upstream>,
     /// What secrets are sealed with, if it does not lie beside the store.
     pub(crate) master_key: Option<MasterKey>,
     /// The file that it lies in, if that was named.
@@ -149,6 +154,7 @@ impl Settings {
                 .collect(),
             stuck: file.stuck.into(),
             token_ms: file.identity.token_ms.unwrap_or(TOKEN_MS_USUAL),
+            upstreams: upstream::all(file.upstream, environment)?,
             master_key: master_key(environment)?,
             master_key_file: chosen.master_key_file,
             dev: dev(environment)?,

@@ -42,6 +42,7 @@ impl Aim {
     pub(super) async fn ask(&self, clock_offset_millis: i64, patience: Duration) -> Answer {
         self.line.turn().await;
         let Self { task, reach, .. } = self;
-        reach.ask(&task.id, clock_offset_millis, patience).await
+        let asked = reach.ask(&task.id, clock_offset_millis, patience).await;
+        asked.answer
     }
 }

@@ -8,10 +8,10 @@ mod bars;
 mod ending;
 mod follow;
 mod once;
-mod plan;
+pub(crate) mod plan;
 mod report;
 mod screen;
-mod target;
+pub(crate) mod target;
 mod view;
 
 pub(crate) use once::{Args as GetArgs, get};

@@ -4,7 +4,7 @@ use super::aim::{Aim, Line};
 use crate::credentials::{self, Found, Places};
 use crate::exit::UsageError;
 use crate::out;
-use crate::settings::environment;
+use crate::settings::{Environment, environment};
 use longrun_poller::Bucket;
 use longrun_server::clouds::{
     AUTHORITIES, Access, Address, Cloud, Keys, Reach, Task, Transport, Vendor,
@@ -49,12 +49,10 @@ impl<'a> Planner<'a> {
     /// Will aim as the arguments say.
     pub(super) fn new(args: &'a CloudArgs) -> anyhow::Result<Self> {
         let address = typed(args.endpoint.as_deref())?;
-        let authorities = environment(AUTHORITIES).map(PathBuf::from);
-        let transport = Transport::new(authorities.as_deref());
         Ok(Self {
             args,
             address,
-            transport: transport.map_err(|error| UsageError(error.to_string()))?,
+            transport: transport(&environment)?,
             found: HashMap::new(),
             lines: HashMap::new(),
         })
@@ -66,9 +64,7 @@ impl<'a> Planner<'a> {
         let (found, keys) = self.found(cloud.vendor())?;
         let region = self.args.region.clone().or(found.region);
         let project = self.args.project.clone().or(found.project);
-        if cloud.vendor() == Vendor::Huawei && project.is_none() {
-            check_project(&found.access)?;
-        }
+        check_project(cloud, &found.access, project.as_deref())?;
         let typed = self.address.clone();
         let address = typed.map_or_else(
             || usual_address(cloud, &found.access, region.as_deref()),
@@ -108,13 +104,7 @@ impl<'a> Planner<'a> {
         if let Some((found, keys)) = self.found.get(&vendor) {
             return Ok((found.clone(), Arc::clone(keys)));
         }
-        let places = Places {
-            environment: &environment,
-            home: environment("HOME").map(PathBuf::from),
-            folder: PathBuf::from("."),
-            system: PathBuf::from("/etc"),
-            profile: self.args.profile.as_deref(),
-        };
+        let places = Places::usual(&environment, self.args.profile.as_deref());
         let found = credentials::find(vendor, &places)?;
         if self.args.verbose {
             let name = vendor.name();
@@ -128,7 +118,14 @@ impl<'a> Planner<'a> {
 }
 
 /// A token that was fetched for a password says which project it is for; nothing else does.
-fn check_project(access: &Access) -> Result<(), UsageError> {
+pub(crate) fn check_project(
+    cloud: Cloud,
+    access: &Access,
+    project: Option<&str>,
+) -> Result<(), UsageError> {
+    if cloud.vendor() != Vendor::Huawei || project.is_some() {
+        return Ok(());
+    }
     match access {
         Access::Password(_) => Ok(()),
         Access::Key(_) | Access::Token { .. } => Err(UsageError(
@@ -139,8 +136,15 @@ fn check_project(access: &Access) -> Result<(), UsageError> {
     }
 }
 
+/// The way to all clouds.
+pub(crate) fn transport(environment: Environment) -> Result<Transport, UsageError> {
+    let authorities = environment(AUTHORITIES).map(PathBuf::from);
+    let transport = Transport::new(authorities.as_deref());
+    transport.map_err(|error| UsageError(error.to_string()))
+}
+
 /// Where to ask when nobody said so. Nothing if the catalog of the identity service will tell.
-fn usual_address(
+pub(crate) fn usual_address(
     cloud: Cloud,
     access: &Access,
     region: Option<&str>,
@@ -170,7 +174,8 @@ fn usual_address(
     typed(Some(&text))
 }
 
-fn typed(endpoint: Option<&str>) -> Result<Option<Address>, UsageError> {
+/// The address that was typed, if any was.
+pub(crate) fn typed(endpoint: Option<&str>) -> Result<Option<Address>, UsageError> {
     let read = endpoint.map(Address::typed).transpose();
     read.map_err(|error| UsageError(error.to_string()))
 }

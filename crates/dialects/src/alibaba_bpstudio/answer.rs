@@ -15,7 +15,7 @@ pub(super) fn answer(frame: &Frame, lent: &Lent, operation: Option<&Operation>) 
     let data = operation.zip(id.as_ref()).map(|(operation, id)| {
         let message = message(operation);
         Data {
-            operation_id: id.prefixed(),
+            operation_id: lent.called.unwrap_or_else(|| id.prefixed()),
             status: status(operation),
             arguments: arguments(operation, &message),
             message,

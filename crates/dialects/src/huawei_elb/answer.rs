@@ -60,7 +60,7 @@ pub(super) fn write(operation: &Operation, lent: &Lent) -> Vec<u8> {
     let id = lent.ids.text(operation.key);
     let subject = Subject {
         operation,
-        id: id.digits(),
+        id: lent.called.unwrap_or_else(|| id.digits()),
         begin_time: &stamp::write_millis(operation.created_at),
         // Of a resource nothing is kept but that it has ended by the last change.
         end_time: &stamp::write_millis(operation.ended_at.unwrap_or(operation.updated_at)),

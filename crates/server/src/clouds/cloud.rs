@@ -114,7 +114,8 @@ impl Cloud {
         self.dialect().read(status, headers, body)
     }
 
-    const fn dialect(self) -> &'static dyn Dialect {
+    /// The dialect that it speaks.
+    pub const fn dialect(self) -> &'static dyn Dialect {
         match self {
             Self::TencentBm => &tencent_bm::TencentBm,
             Self::TencentVpc => &tencent_vpc::TencentVpc,
@@ -122,6 +123,19 @@ impl Cloud {
             Self::TencentVpc3 => &tencent_vpc3::TencentVpc3,
             Self::AlibabaBpstudio => &alibaba_bpstudio::AlibabaBpstudio,
             Self::HuaweiElb | Self::HuaweiEcs | Self::HuaweiEvs => &huawei_elb::HuaweiElb,
+        }
+    }
+
+    /// Whether a path of its dialect can be one of this cloud. Clouds that share a dialect differ in how paths begin.
+    pub(crate) fn has_path(self, path: &str) -> bool {
+        match self {
+            Self::TencentBm
+            | Self::TencentVpc
+            | Self::TencentBm3
+            | Self::TencentVpc3
+            | Self::AlibabaBpstudio => true,
+            Self::HuaweiElb => path.starts_with("/v1.0/"),
+            Self::HuaweiEcs | Self::HuaweiEvs => path.starts_with("/v1/"),
         }
     }
 

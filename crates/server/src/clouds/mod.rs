@@ -15,7 +15,7 @@ mod transport;
 pub use address::{Address, BadAddress};
 pub use cloud::Cloud;
 pub use identity::{Login, Named, Scope, Session, User};
-pub use reach::{Keys, Reach};
+pub use reach::{Keys, Polled, Reach};
 pub use secret::Secret;
 pub use task::{BadTask, Task};
 pub use transport::{AUTHORITIES, NoAnswer, Received, Transport, TransportError};

@@ -37,7 +37,7 @@ pub struct Reach {
 /// The credentials of all tasks of one vendor.
 #[derive(Debug)]
 pub struct Keys {
-    access: Access,
+    pub(crate) access: Access,
     /// What came of the password. A refused one is not tried again: some clouds lock an account for that.
     session: Mutex<Option<Result<Session, QueryError>>>,
 }
@@ -52,7 +52,25 @@ impl Keys {
     }
 }
 
-/// What a poll is shown with, and where it goes.
+/// What came of one poll.
+#[derive(Clone, Debug)]
+pub struct Polled {
+    /// What was told.
+    pub answer: Answer,
+    /// The HTTP status that it came with, if any came.
+    pub status: Option<u16>,
+}
+
+impl From<Answer> for Polled {
+    fn from(answer: Answer) -> Self {
+        Self {
+            answer,
+            status: None,
+        }
+    }
+}
+
+/// What a request is shown with, and where it goes.
 struct Way {
     credential: Credential<'static>,
     project: Option<String>,
@@ -61,10 +79,10 @@ struct Way {
 
 impl Reach {
     /// Asks once for the task `id`. `clock_offset_millis` is how far the cloud's clock is ahead of ours, as far as is known.
-    pub async fn ask(&self, id: &str, clock_offset_millis: i64, patience: Duration) -> Answer {
+    pub async fn ask(&self, id: &str, clock_offset_millis: i64, patience: Duration) -> Polled {
         let way = match self.way(patience).await {
             Ok(way) => way,
-            Err(answer) => return answer,
+            Err(answer) => return answer.into(),
         };
         let now = SystemClock.now().plus_millis(clock_offset_millis);
         let target = Target {
@@ -78,15 +96,20 @@ impl Reach {
             .poll(&target, &way.address.endpoint(), &way.credential, now);
         let poll = match poll {
             Ok(poll) => poll,
-            Err(error) => return refused("unwritable", error.to_string(), Retry::Never, None),
+            Err(error) => {
+                return refused("unwritable", error.to_string(), Retry::Never, None).into();
+            }
         };
         let received = match self.transport.send(poll, patience).await {
             Ok(received) => received,
-            Err(error) => return lost(error),
+            Err(error) => return lost(error).into(),
         };
         let answer = self.read(&received);
         self.forget_token_if_refused(&answer).await;
-        answer
+        Polled {
+            answer,
+            status: Some(received.status),
+        }
     }
 
     fn read(&self, received: &Received) -> Answer {

@@ -2,6 +2,7 @@
 
 use super::problem::Problem;
 use crate::app::App;
+use crate::gateway::Followed;
 use axum::extract::State;
 use http::header::CONTENT_TYPE;
 use longrun_engine::Snapshot;
@@ -43,6 +44,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> impl axum::response:
         put_head(&mut text, name, help, "gauge");
         put(&mut text, format_args!("{name} {value}"));
     }
+    put_upstreams(&mut text, &app);
     // A store that does not answer is told by other figures.
     if let Ok(stuck) = app.engine.stuck(app.stuck).await {
         let name = "longrun_stuck_operations";
@@ -60,6 +62,51 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> impl axum::response:
         [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
         text,
     )
+}
+
+/// What is counted of one upstream.
+type OfUpstream = fn(&Followed) -> u64;
+
+fn put_upstreams(text: &mut String, app: &App) {
+    let upstreams = app.gateway.upstreams();
+    if upstreams.is_empty() {
+        return;
+    }
+    let figures: [(&str, &str, &str, OfUpstream); 4] = [
+        (
+            "longrun_upstream_polls_total",
+            "Polls of tasks in another cloud.",
+            "counter",
+            |it| it.polls.load(Relaxed),
+        ),
+        (
+            "longrun_upstream_failures_total",
+            "Polls without an answer, or only with one of an outage.",
+            "counter",
+            |it| it.failures.load(Relaxed),
+        ),
+        (
+            "longrun_upstream_throttled_total",
+            "Polls that were turned away as too many.",
+            "counter",
+            |it| it.throttled.load(Relaxed),
+        ),
+        (
+            "longrun_upstream_down",
+            "1 while the cloud does not answer and is probed.",
+            "gauge",
+            |it| u64::from(it.stale_since().is_some()),
+        ),
+    ];
+    for (name, help, kind, figure) in figures {
+        put_head(text, name, help, kind);
+        for followed in upstreams {
+            // As JSON, the name is in quotes and what is odd in it is escaped.
+            let upstream = serde_json::Value::from(&*followed.upstream.name);
+            let value = figure(followed);
+            put(text, format_args!("{name}{{upstream={upstream}}} {value}"));
+        }
+    }
 }
 
 fn put_head(text: &mut String, name: &str, help: &str, kind: &str) {

@@ -46,6 +46,7 @@ pub(crate) use leases::{all_held, patience, write_lease};
 pub(crate) use pairs::Pairs;
 pub(crate) use problem::Problem;
 pub(crate) use told::{Accepted, RefusedPart, Told, refusal_word};
+pub(crate) use view::instant;
 
 use crate::app::App;
 use axum::Router;

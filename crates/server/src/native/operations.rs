@@ -41,7 +41,7 @@ pub(super) async fn get(
     }
     Ok(view::answer_operation(
         StatusCode::OK,
-        &caller.app.ids,
+        &caller.app,
         &operation,
     ))
 }
@@ -189,7 +189,7 @@ pub(super) async fn cancel(
         .await?;
     Ok(view::answer_operation(
         StatusCode::OK,
-        &caller.app.ids,
+        &caller.app,
         &commanded.operation,
     ))
 }

@@ -4,9 +4,10 @@ use super::body::JsonBody;
 use super::caller::{Caller, Target, action};
 use super::problem::Problem;
 use super::query::{PreferWait, in_range};
-use super::view::{self, Detail};
+use super::view;
 use super::{Pairs, json, opaque, operations};
-use crate::KindSettings;
+use crate::app::App;
+use crate::{KindSettings, gateway};
 use axum::body::Body;
 use http::header::{HeaderName, LOCATION};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -69,6 +70,7 @@ pub(super) async fn submit(
     let draft: Draft = body.read()?;
     let (mut submission, digest) = caller.accept(draft, headers.contains_key(IDEMPOTENCY_KEY))?;
     submission.idempotency = idempotency_key(&headers)?.map(|key| Idempotency { key, digest });
+    caller.complete(&mut submission).await?;
     submission.check()?;
     let Submitted {
         operation,
@@ -95,7 +97,7 @@ pub(super) async fn submit(
     } else {
         StatusCode::ACCEPTED
     };
-    let mut response = view::answer_operation(status, ids, &operation);
+    let mut response = view::answer_operation(status, &caller.app, &operation);
     response
         .headers_mut()
         .insert(LOCATION, location(ids, &operation));
@@ -139,6 +141,10 @@ pub(super) async fn submit_all(
             submission.idempotency = Some(Idempotency { key, digest });
         }
     }
+    for (index, submission) in submissions.iter_mut().enumerate() {
+        let completed = caller.complete(submission).await;
+        completed.map_err(|problem| in_item(index, problem))?;
+    }
     let submitted = caller.app.engine.submit_all(submissions).await?;
     let repeated = submitted.iter().all(|one| one.repeated);
     let status = if repeated {
@@ -147,7 +153,8 @@ pub(super) async fn submit_all(
         StatusCode::ACCEPTED
     };
     let mut response = view::answer_list(status, "operations", &submitted, |bytes, one| {
-        view::write_operation(bytes, &caller.app.ids, &one.operation, Detail::Whole);
+        let detail = view::detail(&caller.app, &one.operation);
+        view::write_operation(bytes, &caller.app.ids, &one.operation, detail);
     });
     if repeated {
         response
@@ -227,6 +234,18 @@ impl Caller {
             [0; 16]
         };
         Ok((submission, digest))
+    }
+
+    /// What follows a task in another cloud is found by that task, whatever key it was handed in under.
+    async fn complete(&self, submission: &mut Submission) -> Result<(), Problem> {
+        if !gateway::is_tracking(&submission.kind) {
+            return Ok(());
+        }
+        let App {
+            gateway, engine, ..
+        } = &*self.app;
+        let completed = gateway.complete(engine, &self.key, submission).await?;
+        completed.map_err(|bad| Problem::Invalid(bad.to_string()))
     }
 
     fn submission(&self, draft: Draft, settings: &KindSettings) -> Result<Submission, Problem> {

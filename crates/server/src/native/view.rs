@@ -1,12 +1,13 @@
 //! What is shown of an operation, and how.
 
-use super::json::{Object, object};
+use super::json::{Object, Value, object};
+use crate::app::App;
 use axum::body::Body;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 use longrun_model::{
     Change, Failure, Ids, Operation, Outcome, Progress, ReleaseReason, RemovalReason, Resource,
-    Resources, Stuck,
+    Resources, Stuck, Timestamp,
 };
 use longrun_store::HistoryEntry;
 
@@ -21,8 +22,18 @@ pub(super) enum Detail {
     Head(Option<Stuck>),
     /// With its resources.
     Whole,
+    /// The same of what follows a task in another cloud that does not answer since then.
+    Stale(Timestamp),
     /// For a worker: with inputs, and only with the resources that are still open.
     Work,
+}
+
+/// An instant as the value of a header.
+pub(crate) fn instant(instant: Timestamp) -> HeaderValue {
+    let mut text = Vec::new();
+    instant.write(&mut text);
+    // Without the quotes that JSON has around it.
+    HeaderValue::from_bytes(&text[1..text.len() - 1]).expect("digits and dashes are a header")
 }
 
 /// An answer that is a JSON document.
@@ -38,13 +49,19 @@ pub(super) fn answer(status: StatusCode, body: Vec<u8>) -> Response<Body> {
 /// An answer that is one whole operation.
 pub(super) fn answer_operation(
     status: StatusCode,
-    ids: &Ids,
+    app: &App,
     operation: &Operation,
 ) -> Response<Body> {
     let resources = operation.resources.total() as usize;
     let mut body = Vec::with_capacity(HEAD_BYTES + RESOURCE_BYTES * resources);
-    write_operation(&mut body, ids, operation, Detail::Whole);
+    write_operation(&mut body, &app.ids, operation, detail(app, operation));
     answer(status, body)
+}
+
+/// The whole of an operation, with what the server knows of it beside the store.
+pub(super) fn detail(app: &App, operation: &Operation) -> Detail {
+    let stale_since = app.gateway.stale_since(operation);
+    stale_since.map_or(Detail::Whole, Detail::Stale)
 }
 
 /// Appends an operation.
@@ -61,6 +78,10 @@ pub(super) fn write_operation(
             Detail::Head(None) => (),
             Detail::Head(Some(reason)) => shown.put("stuck", reason.as_str()),
             Detail::Whole => shown.array("resources", operation.resources.iter(), write_resource),
+            Detail::Stale(since) => {
+                shown.put("stale_since", since);
+                shown.array("resources", operation.resources.iter(), write_resource);
+            }
             Detail::Work => {
                 shown.put("input", operation.input.as_ref());
                 let open = operation

@@ -67,6 +67,9 @@ impl<'w> Needs<'w> {
                     }
                 }
                 Write::Command { key, command, .. } => needs.note_command(*key, command),
+                Write::Recall { account, key } => {
+                    needs.idempotent.insert((account.as_str(), key));
+                }
                 Write::Lease(wish) if wish.max > 0 && !wish.kinds.is_empty() => wishes.push(wish),
                 Write::PutDocument(put) => _ = needs.documents.insert(&put.name),
                 Write::Lease(_) | Write::PutAccessKey(_) | Write::RemoveAccessKey(_) => (),

@@ -69,6 +69,7 @@ suite! {
         every_number_of_resources_is_kept
         a_repeated_submit_returns_the_first
         a_repeated_submit_in_the_same_commit_returns_the_first
+        what_was_submitted_under_a_key_is_found_again
         another_payload_under_the_same_key_is_refused
         an_idempotency_key_goes_with_its_operation
         an_idempotency_key_is_free_once_its_operation_is_removed_in_the_same_commit

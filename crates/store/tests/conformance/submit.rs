@@ -86,6 +86,35 @@ pub(crate) fn a_repeated_submit_in_the_same_commit_returns_the_first(bed: &mut B
     assert_eq!(bed.find(key(2)), None);
 }
 
+pub(crate) fn what_was_submitted_under_a_key_is_found_again(bed: &mut Bed) {
+    let recall = |account: &str, key: &str| Write::Recall {
+        account: account.into(),
+        key: key.into(),
+    };
+    let found = |bed: &Bed, account, key| {
+        let written = bed.write(recall(account, key));
+        written.ok().map(|written| submitted(written).operation.key)
+    };
+    assert_eq!(found(bed, "acme", "k"), None);
+    let key = bed.submit(under(operation(70), "k", 1));
+    bed.reopen();
+    assert_eq!(found(bed, "acme", "k"), Some(key));
+    assert_eq!(found(bed, "acme", "l"), None);
+    assert_eq!(found(bed, "other", "k"), None);
+    let both = bed.commit(vec![
+        Write::Submit(under(operation(1), "l", 1)),
+        recall("acme", "l"),
+    ]);
+    let both: Vec<_> = both
+        .into_iter()
+        .map(|one| submitted(one.unwrap()))
+        .collect();
+    assert_eq!(both[0].operation, both[1].operation, "in the same commit");
+    bed.command(key, Command::Cancel).unwrap();
+    bed.command(key, Command::Delete).unwrap();
+    assert_eq!(found(bed, "acme", "k"), None);
+}
+
 pub(crate) fn another_payload_under_the_same_key_is_refused(bed: &mut Bed) {
     bed.submit(under(operation(1), "k", 1));
     let other = bed.try_submit(under(operation(2), "k", 2));

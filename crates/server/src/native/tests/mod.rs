@@ -74,6 +74,7 @@ impl Bench {
             ..KindSettings::default()
         };
         let app = Arc::new(App {
+            gateway: crate::gateway::Gateway::new(Vec::new()).0,
             engine: Engine::start(Arc::new(MemoryStore::default()), Arc::new(SystemClock)),
             ids: Ids::new([7; 16]),
             keys: KeyRing::default(),

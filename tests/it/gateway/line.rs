@@ -1,0 +1,133 @@
+//! A line to a server that can be bent.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+/// What the line does with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Bend {
+    /// It passes.
+    Straight,
+    /// The connection is cut before anything is answered.
+    Cut,
+    /// Every other request is turned away.
+    Throttled,
+    /// The answer breaks off in the middle, is a web page or an outage, in turn.
+    Broken,
+    /// Nothing comes back for a while, and then the answer.
+    Slow,
+}
+
+/// The line. It goes on until the test ends.
+pub(super) struct Line {
+    pub(super) address: SocketAddr,
+    bend: Arc<AtomicU8>,
+    passed: Arc<AtomicUsize>,
+}
+
+impl Line {
+    /// A straight line to a server.
+    pub(super) fn to(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+        let line = Self {
+            address: listener.local_addr().expect("it is bound"),
+            bend: Arc::default(),
+            passed: Arc::default(),
+        };
+        let (bend, passed) = (Arc::clone(&line.bend), Arc::clone(&line.passed));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (bend, number) = (bend.load(SeqCst), passed.fetch_add(1, SeqCst));
+                // Whoever asks hears of it by an answer that does not come.
+                std::thread::spawn(move || _ = carry(stream, server, bend, number));
+            }
+        });
+        line
+    }
+
+    /// Bends it from here on.
+    pub(super) fn bend(&self, bend: Bend) {
+        self.bend.store(bend as u8, SeqCst);
+    }
+
+    /// How many requests came so far.
+    pub(super) fn passed(&self) -> usize {
+        self.passed.load(SeqCst)
+    }
+}
+
+/// Carries one request, and its answer if there is to be one. Each has a connection of its own.
+fn carry(mut caller: TcpStream, server: SocketAddr, bend: u8, number: usize) -> io::Result<()> {
+    let request = read_request(&mut caller)?;
+    let is = |it: Bend| bend == it as u8;
+    if is(Bend::Cut) {
+        return Ok(());
+    }
+    if is(Bend::Throttled) && number.is_multiple_of(2) {
+        return answer(
+            &mut caller,
+            "429 Too Many Requests",
+            "{\"message\":\"slow down\"}",
+        );
+    }
+    if is(Bend::Broken) && !number.is_multiple_of(4) {
+        return match number % 4 {
+            1 => answer(
+                &mut caller,
+                "502 Bad Gateway",
+                "<html><title>502</title></html>",
+            ),
+            2 => caller.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n{\"code\":0,"),
+            _ => answer(
+                &mut caller,
+                "200 OK",
+                "<!DOCTYPE html><title>log in</title>",
+            ),
+        };
+    }
+    if is(Bend::Slow) {
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    let mut there = TcpStream::connect(server)?;
+    let split = request.windows(2).position(|it| it == b"\r\n").unwrap_or(0) + 2;
+    there.write_all(&request[..split])?;
+    there.write_all(b"connection: close\r\n")?;
+    there.write_all(&request[split..])?;
+    let mut reply = Vec::new();
+    there.read_to_end(&mut reply)?;
+    caller.write_all(&reply)
+}
+
+fn answer(caller: &mut TcpStream, status: &str, body: &str) -> io::Result<()> {
+    let length = body.len();
+    let text =
+        format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+    caller.write_all(text.as_bytes())
+}
+
+/// The head of a request, and as much of a body as it announces.
+fn read_request(caller: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut request = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        let head = request.windows(4).position(|it| it == b"\r\n\r\n");
+        if let Some(head) = head {
+            let text = String::from_utf8_lossy(&request[..head]).to_ascii_lowercase();
+            let length = text.lines().find_map(|line| {
+                let length = line.strip_prefix("content-length:")?;
+                length.trim().parse::<usize>().ok()
+            });
+            if request.len() >= head + 4 + length.unwrap_or(0) {
+                return Ok(request);
+            }
+        }
+        match caller.read(&mut chunk)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => request.extend_from_slice(&chunk[..count]),
+        }
+    }
+}
