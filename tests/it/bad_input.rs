@@ -7,6 +7,7 @@ mod huawei;
 mod native;
 mod no_http;
 pub(crate) mod signed;
+mod submits;
 mod tencent;
 mod tencent3;
 pub(crate) mod wire;

@@ -2,7 +2,8 @@
 //! command line, and with a hand on the plug.
 //!
 //! The program is the one that `LONGRUN_BIN` names, or else the one that cargo has built beside this test. The SDKs run
-//! in the Python that `LONGRUN_TEST_PYTHON` names; without it their tests say that they are skipped, as do those of servers
+//! in the Python that `LONGRUN_TEST_PYTHON` names; without it their tests say that they are skipped (Tencent's
+//! command line is the one that `LONGRUN_TEST_TCCLI` names), as do those of servers
 //! that share a database without the PostgreSQL server that `LONGRUN_TEST_POSTGRES` names; `LONGRUN_TEST_POSTGRES_PROGRAMS`
 //! is the folder with its programs, for tests that start and kill databases of their own.
 

@@ -10,6 +10,7 @@ mod stage;
 mod states;
 mod submits;
 mod submits3;
+mod tccli;
 mod templates;
 mod words;
 

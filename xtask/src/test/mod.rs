@@ -36,13 +36,17 @@ pub(crate) fn run() -> Result<ExitCode> {
     let program = build::longrun()?;
     say::line(program.display());
     say::heading("python: the vendors' SDKs");
-    let python = venv::python(&metadata()?.target_directory)?;
+    let target = metadata()?.target_directory;
+    let python = venv::program(&target, venv::SDKS, "python")?;
+    say::heading("tccli: Tencent's command line");
+    let tccli = venv::program(&target, venv::TCCLI, "tccli")?;
     say::heading("postgres: a cluster for the tests");
     let cluster = postgres::start(&metadata()?.target_directory)?;
     say::heading("test: all of them");
     let counts = runners::run(&[
         ("LONGRUN_BIN", program.as_os_str()),
         ("LONGRUN_TEST_PYTHON", python.as_os_str()),
+        ("LONGRUN_TEST_TCCLI", tccli.as_os_str()),
         ("LONGRUN_TEST_POSTGRES", cluster.url()),
         ("LONGRUN_TEST_POSTGRES_PROGRAMS", cluster.programs()),
     ])?;

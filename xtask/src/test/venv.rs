@@ -8,8 +8,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The packages, pinned.
-const REQUIREMENTS: &str = "tests/sdk/requirements.txt";
+/// A folder with a Python and the packages of a list, all of them pinned.
+#[derive(Clone, Copy)]
+pub(crate) struct Venv {
+    folder: &'static str,
+    requirements: &'static str,
+}
+
+/// The vendors' SDKs.
+pub(crate) const SDKS: Venv = Venv {
+    folder: "venv",
+    requirements: "tests/sdk/requirements.txt",
+};
+/// Tencent's command line: 665 MB, and apart because it brings other versions of the same SDKs.
+pub(crate) const TCCLI: Venv = Venv {
+    folder: "venv-tccli",
+    requirements: "tests/sdk/tccli.txt",
+};
 /// Names that a Python may go by: the system's own first.
 const NAMES: [&str; 5] = [
     "python3",
@@ -21,19 +36,20 @@ const NAMES: [&str; 5] = [
 /// Fails in a Python that is too old for the pinned packages, or cannot make a folder with a pip of its own.
 const CHECK: &str = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))";
 
-/// The Python that has the SDKs. It is made again only when the list of packages has changed.
-pub(crate) fn python(target: &Path) -> Result<PathBuf> {
-    let wanted = fs::read_to_string(root().join(REQUIREMENTS))
-        .with_context(|| format!("could not read {REQUIREMENTS}"))?;
-    let folder = target.join("venv");
+/// A program of such a folder. The folder is made again only when the list of packages has changed.
+pub(crate) fn program(target: &Path, venv: Venv, name: &str) -> Result<PathBuf> {
+    let requirements = venv.requirements;
+    let wanted = fs::read_to_string(root().join(requirements))
+        .with_context(|| format!("could not read {requirements}"))?;
+    let folder = target.join(venv.folder);
     let python = folder.join("bin/python");
     if is_current(&folder, &wanted) && shell::succeeds(Command::new(&python).arg("--version")) {
         say::line(format_args!("{} is up to date", folder.display()));
     } else {
         say::line(format_args!("{} is made anew", folder.display()));
-        make(&folder, &python, &wanted)?;
+        make(&folder, &python, venv, &wanted)?;
     }
-    Ok(python)
+    Ok(folder.join("bin").join(name))
 }
 
 /// Whether the folder was made, to the end, from this list.
@@ -46,7 +62,7 @@ fn mark(folder: &Path) -> PathBuf {
     folder.join("requirements.txt")
 }
 
-fn make(folder: &Path, python: &Path, wanted: &str) -> Result<()> {
+fn make(folder: &Path, python: &Path, venv: Venv, wanted: &str) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder).context("could not remove the old folder")?;
     }
@@ -64,7 +80,7 @@ fn make(folder: &Path, python: &Path, wanted: &str) -> Result<()> {
     shell::run(
         Command::new(python)
             .args(pip)
-            .arg(root().join(REQUIREMENTS)),
+            .arg(root().join(venv.requirements)),
     )?;
     fs::write(mark(folder), wanted).context("could not write into the new folder")
 }

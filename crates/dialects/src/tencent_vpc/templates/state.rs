@@ -295,4 +295,59 @@ mod tests {
             assert_eq!(Sort::of(&sort.id(u128::MAX)), Some(sort));
         }
     }
+
+    /// A template may grow until whatever refers to it, by itself or by a group, would have too many rules.
+    #[test]
+    fn growth_ends_where_something_would_have_too_many_rules() {
+        let members = |count: usize| (1..=count).map(|port| format!("tcp:{port}")).collect();
+        let template = |members: Vec<String>| Template {
+            name: String::new(),
+            members,
+            made_at_millis: 0,
+            changed_at_millis: 0,
+        };
+        let mut things = Things::default();
+        things
+            .templates
+            .insert("ppm-0".to_owned(), template(members(1)));
+        for group in 0..5 {
+            let own = |place: usize| format!("ppm-{group}x{place}");
+            for place in 0..20 {
+                things.templates.insert(own(place), template(members(20)));
+            }
+            let group = format!("ppmg-{group}");
+            things
+                .templates
+                .insert(group, template((0..20).map(own).collect()));
+        }
+        // Five groups of 20 templates with 20 services each are 2,000 rules.
+        things.referrers.push(Referrer {
+            region: "gz".to_owned(),
+            kind: "sg".to_owned(),
+            id: "sg-1".to_owned(),
+            name: String::new(),
+            templates: (0..5).map(|group| format!("ppmg-{group}")).collect(),
+        });
+        assert_eq!(things.check(), Ok(()));
+        let mut smaller = things.clone();
+        smaller
+            .templates
+            .insert("ppm-0x0".to_owned(), template(members(19)));
+        smaller.referrers[0].templates.push("ppm-0".to_owned());
+        let too_large = Fault::RulesTooLarge {
+            id: "sg-1".into(),
+            size: 2_001,
+            max: 2_000,
+        };
+        for (id, count, expected) in [
+            ("ppm-0", 1, Ok(())),
+            ("ppm-0", 2, Err(too_large.clone())),
+            ("ppm-0x0", 19, Ok(())),
+            ("ppm-0x0", 20, Err(too_large)),
+            ("ppm-1x0", 1, Ok(())),
+        ] {
+            let grown: Vec<String> = members(count);
+            assert_eq!(smaller.check_growth(id, &grown), expected, "{id} {count}");
+        }
+    }
 }
