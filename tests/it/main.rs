@@ -22,5 +22,6 @@ mod program;
 mod python_client;
 mod rates;
 mod sdk;
+mod submits;
 mod wait;
 mod waiting;

@@ -1,11 +1,32 @@
 //! Answers about operations.
 
 use super::{ACTION, instances, xml};
-use crate::{Format, Frame, Lent, Reply, wire};
+use crate::{Format, Frame, Lent, Question, Reply, wire};
 use http::{HeaderName, HeaderValue};
 use longrun_model::{Failure, Json, MixedEnd, Operation, Phase};
 use serde::Serialize;
 use std::borrow::Cow;
+
+/// Answers a submission with the id to ask by.
+pub(super) const ID: &str = "id";
+/// Answers a submission as if somebody had asked how it stands.
+pub(super) const RESULT: &str = "result";
+
+/// Tells that an operation was made.
+pub(super) fn submitted(frame: &Frame, lent: &Lent, operation: &Operation) -> Reply {
+    let request_id = request_id(lent);
+    let id = lent.ids.text(operation.key);
+    let body = match frame.format {
+        Format::Json => wire::to_json(&Submitted {
+            message: "",
+            request_id: &request_id,
+            data: id.prefixed(),
+            code: 200,
+        }),
+        Format::Xml => write_submitted_xml(frame, &request_id, id.prefixed()),
+    };
+    reply(frame.format, &request_id, body)
+}
 
 /// Writes how an operation stands. Without one it is the answer about an operation that does not exist, or no longer:
 /// a success with no data, so that nobody learns which of the two it is.
@@ -28,7 +49,7 @@ pub(super) fn answer(frame: &Frame, lent: &Lent, operation: Option<&Operation>) 
             data,
             code: 200,
         }),
-        Format::Xml => write_xml(&request_id, data.as_ref()),
+        Format::Xml => write_xml(frame, &request_id, data.as_ref()),
     };
     reply(frame.format, &request_id, body)
 }
@@ -53,6 +74,15 @@ pub(super) fn request_id(lent: &Lent) -> String {
     let mut text = lent.request_id.to_string();
     text.make_ascii_uppercase();
     text
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Submitted<'a> {
+    message: &'static str,
+    request_id: &'a str,
+    data: &'a str,
+    code: u16,
 }
 
 #[derive(Serialize)]
@@ -142,8 +172,33 @@ fn arguments<'a>(operation: &'a Operation, message: &str) -> Cow<'a, str> {
     }
 }
 
-fn write_xml(request_id: &str, data: Option<&Data>) -> Vec<u8> {
-    let root = format!("{ACTION}Response");
+/// What the outermost element is called.
+fn root(frame: &Frame) -> String {
+    let action = match &frame.question {
+        Question::Poll => ACTION,
+        Question::Submit(action) => &action.name,
+    };
+    format!("{action}Response")
+}
+
+fn write_submitted_xml(frame: &Frame, request_id: &str, id: &str) -> Vec<u8> {
+    let root = root(frame);
+    let mut writer = xml::Writer::new();
+    writer.open(&root);
+    for (name, text) in [
+        ("Message", ""),
+        ("RequestId", request_id),
+        ("Data", id),
+        ("Code", "200"),
+    ] {
+        writer.element(name, text);
+    }
+    writer.close(&root);
+    writer.finish()
+}
+
+fn write_xml(frame: &Frame, request_id: &str, data: Option<&Data>) -> Vec<u8> {
+    let root = root(frame);
     let mut writer = xml::Writer::new();
     writer.open(&root);
     writer.element("Message", "");

@@ -1,4 +1,4 @@
-//! Alibaba Cloud BPStudio, `GetExecuteOperationResult`, API version `2021-09-31`.
+//! Alibaba Cloud BPStudio, `GetExecuteOperationResult` and what it asks about, API version `2021-09-31`.
 //!
 //! Everything happens at the path `/`. A request is signed in one of two ways: V1 puts the action, the key and the
 //! signature among the parameters, V3 puts them into headers. The answer is JSON or XML, as the caller likes. An
@@ -11,18 +11,21 @@ mod parse;
 mod poll;
 mod read;
 mod sign;
+mod submit;
 mod v1;
 mod v3;
 mod xml;
 
 use crate::{
     Call, Credential, Dialect, Endpoint, Fault, Frame, Lent, Observation, Options, QueryError,
-    Reply, Request, SignError, Target,
+    Question, Reply, Request, SignError, Target,
 };
 use http::HeaderMap;
 use longrun_model::{Operation, Timestamp};
 
-/// The one action that is served.
+/// Its name in settings, targets and logs.
+const NAME: &str = "alibaba-bpstudio";
+/// The action that tells how an operation stands.
 const ACTION: &str = "GetExecuteOperationResult";
 /// The same as a policy spells it.
 const POLICY_ACTION: &str = "bpstudio:GetExecuteOperationResult";
@@ -37,7 +40,7 @@ pub struct AlibabaBpstudio;
 
 impl Dialect for AlibabaBpstudio {
     fn name(&self) -> &'static str {
-        "alibaba-bpstudio"
+        NAME
     }
 
     fn resource_type(&self) -> &'static str {
@@ -47,6 +50,10 @@ impl Dialect for AlibabaBpstudio {
 
     fn service(&self) -> &'static str {
         "bpstudio"
+    }
+
+    fn answers(&self) -> &'static [&'static str] {
+        &[answer::ID, answer::RESULT]
     }
 
     fn claims(&self, request: &Request, _: &Options) -> bool {
@@ -59,7 +66,14 @@ impl Dialect for AlibabaBpstudio {
 
     fn answer(&self, frame: &Frame, lent: &Lent, outcome: Result<&Operation, &Fault>) -> Reply {
         match outcome {
-            Ok(operation) => answer::answer(frame, lent, Some(operation)),
+            Ok(operation) => match &frame.question {
+                Question::Submit(action) if &*action.answer == answer::ID => {
+                    answer::submitted(frame, lent, operation)
+                }
+                Question::Submit(_) | Question::Poll => {
+                    answer::answer(frame, lent, Some(operation))
+                }
+            },
             Err(fault) => fault::answer(frame, lent, fault),
         }
     }

@@ -1,11 +1,12 @@
 //! From a request to what it says. The claim is read even if the action is not one that is served: who cannot sign
 //! learns nothing about what there is.
 
-use super::{ACTION, OPERATION_ID_BYTES_MAX, POLICY_ACTION, VERSION, v1, v3};
+use super::{ACTION, NAME, OPERATION_ID_BYTES_MAX, POLICY_ACTION, VERSION, submit, v1, v3};
 use crate::form::{self, Parameters};
-use crate::{Call, Fault, Format, Frame, OperationRef, Options, Question, Request, Wish};
+use crate::{Action, Call, Fault, Format, Frame, OperationRef, Options, Question, Request, Wish};
 use http::Method;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Whether a request is in this dialect. It shares the path `/` with others, and with browsers.
 pub(super) fn claims(request: &Request) -> bool {
@@ -39,16 +40,28 @@ pub(super) fn parse<'a>(request: &Request<'a>, options: &Options) -> Call<'a> {
     let authorization = request
         .header("authorization")
         .filter(|text| text.starts_with(v3::SCHEME));
+    let name = match authorization {
+        Some(_) => request.header("x-acs-action").map(str::as_bytes),
+        None => peek(request, "Action"),
+    };
+    let name = name.and_then(|name| std::str::from_utf8(name).ok());
+    let made = name.and_then(|name| options.catalogue.find(NAME, name));
     let frame = Frame {
-        action: POLICY_ACTION.into(),
-        question: Question::default(),
+        action: made.map_or(Cow::Borrowed(POLICY_ACTION), |action| {
+            Cow::Owned(action.policy_name.to_string())
+        }),
+        question: made.map_or(Question::Poll, |action| {
+            Question::Submit(Arc::clone(action))
+        }),
         format: format(request, authorization.is_some()),
         host: request.host(),
     };
     let (claim, wish) = match (known_method(request.method), authorization) {
         (Err(fault), _) => (Err(fault.clone()), Err(fault)),
-        (Ok(method), Some(authorization)) => parse_v3(request, method, authorization, options),
-        (Ok(method), None) => parse_v1(request, method, options),
+        (Ok(method), Some(authorization)) => {
+            parse_v3(request, method, authorization, options, made)
+        }
+        (Ok(method), None) => parse_v1(request, method, options, made),
     };
     Call { frame, claim, wish }
 }
@@ -62,6 +75,7 @@ fn parse_v3<'a>(
     method: &str,
     authorization: &'a str,
     options: &Options,
+    made: Option<&Arc<Action>>,
 ) -> Halves<'a> {
     let mut query = match form::parameters(request.query.as_bytes()) {
         Ok(query) => query,
@@ -71,22 +85,27 @@ fn parse_v3<'a>(
     let claim = v3::claim(request, method, authorization, &query, options);
     let wish = merged(query, request).and_then(|mut parameters| {
         let action = request.header("x-acs-action");
-        check_action(action, request.header("x-acs-version"))?;
-        wish(&mut parameters)
+        check_action(action, request.header("x-acs-version"), made)?;
+        wish(&mut parameters, made)
     });
     (claim, wish)
 }
 
 /// V1 names everything in parameters. Headers may name an action too, but nobody signed those.
-fn parse_v1<'a>(request: &Request<'a>, method: &str, options: &Options) -> Halves<'a> {
+fn parse_v1<'a>(
+    request: &Request<'a>,
+    method: &str,
+    options: &Options,
+    made: Option<&Arc<Action>>,
+) -> Halves<'a> {
     let query = form::parameters(request.query.as_bytes());
     match query.and_then(|query| merged(query, request)) {
         Err(fault) => (Err(fault.clone()), Err(fault)),
         Ok(mut parameters) => {
             let claim = v1::claim(method, &mut parameters, options);
             let action = form::value(&parameters, "Action");
-            let wish = check_action(action, form::value(&parameters, "Version"))
-                .and_then(|()| wish(&mut parameters));
+            let wish = check_action(action, form::value(&parameters, "Version"), made)
+                .and_then(|()| wish(&mut parameters, made));
             (claim, wish)
         }
     }
@@ -147,7 +166,11 @@ fn format(request: &Request, is_v3: bool) -> Format {
     }
 }
 
-fn check_action(action: Option<&str>, version: Option<&str>) -> Result<(), Fault> {
+fn check_action(
+    action: Option<&str>,
+    version: Option<&str>,
+    made: Option<&Arc<Action>>,
+) -> Result<(), Fault> {
     let named = |text: Option<&str>| text.is_some_and(|text| !text.is_empty());
     if !named(action) {
         return Err(Fault::MissingParameter("Action".into()));
@@ -159,11 +182,19 @@ fn check_action(action: Option<&str>, version: Option<&str>) -> Result<(), Fault
     }
     match action {
         Some(ACTION) => Ok(()),
+        Some(name) if made.is_some_and(|made| *made.name == *name) => Ok(()),
         Some(_) | None => Err(Fault::UnknownAction(action.unwrap_or_default().to_owned())),
     }
 }
 
-fn wish<'a>(parameters: &mut Parameters<'a>) -> Result<Wish<'a>, Fault> {
+fn wish<'a>(
+    parameters: &mut Parameters<'a>,
+    made: Option<&Arc<Action>>,
+) -> Result<Wish<'a>, Fault> {
+    if let Some(action) = made {
+        let order = submit::order(parameters, action)?;
+        return Ok(Wish::Submit(Box::new(order)));
+    }
     let id =
         take(parameters, "OperationId").ok_or(Fault::MissingParameter("OperationId".into()))?;
     if id.len() > OPERATION_ID_BYTES_MAX {

@@ -80,6 +80,23 @@ impl Given {
         })
     }
 
+    /// The same with the JSON that a text holds in its place: some clients write objects into forms like that.
+    pub fn decoded(mut self, name: &str) -> Result<Self, Fault> {
+        let Some(Value::String(text)) = self.values.get(name) else {
+            return Ok(self);
+        };
+        if text.trim().is_empty() {
+            self.values.remove(name);
+            return Ok(self);
+        }
+        let value: Value = serde_json::from_str(text).map_err(|_| Fault::InvalidParameter {
+            name: Cow::Owned(name.to_owned()),
+            reason: "it holds no JSON",
+        })?;
+        self.values.insert(name.to_owned(), value);
+        Ok(self)
+    }
+
     /// The same with one more text, as from a path.
     #[must_use]
     pub fn with(mut self, name: &str, text: &str) -> Self {

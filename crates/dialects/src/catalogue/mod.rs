@@ -32,7 +32,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 /// The files of the actions that are built in.
-const BUILT_IN: [&str; 4] = [
+const BUILT_IN: [&str; 5] = [
+    include_str!("../alibaba_bpstudio/actions.toml"),
     include_str!("../tencent_bm/actions.toml"),
     include_str!("../tencent_vpc/actions.toml"),
     include_str!("../tencent_bm3/actions.toml"),

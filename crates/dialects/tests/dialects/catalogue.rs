@@ -46,9 +46,28 @@ fn wrong(parameter: &Parameter) -> Option<Value> {
 
 fn all(action: &Action) -> Map<String, Value> {
     let parameters = action.parameters.iter();
-    parameters
+    let mut all: Map<String, Value> = parameters
         .map(|it| (it.name.to_string(), good(it)))
-        .collect()
+        .collect();
+    for source in &action.resources {
+        let parts: Vec<&str> = source.from.split('.').collect();
+        let [first, way @ ..] = &parts[..] else {
+            panic!("{} has a source without a name", action.name);
+        };
+        if way.iter().any(|part| *part != "N") {
+            all.insert((*first).to_owned(), at(way));
+        }
+    }
+    all
+}
+
+/// A value with a name at the end of this way.
+fn at(way: &[&str]) -> Value {
+    match way {
+        [] => json!("a-1"),
+        ["N", rest @ ..] => json!([at(rest)]),
+        [field, rest @ ..] => json!({ *field: at(rest) }),
+    }
 }
 
 fn order(action: &Arc<Action>, parameters: Map<String, Value>) -> Result<Order, Fault> {

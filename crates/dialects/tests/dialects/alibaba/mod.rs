@@ -7,6 +7,7 @@ mod golden;
 mod known_answers;
 mod loopback;
 mod states;
+mod submits;
 mod tampered;
 
 use crate::support::{ids, lent};

@@ -1,0 +1,62 @@
+//! Operations that the clouds' own clients, unmodified, submit in their own words and then ask about. The server carries
+//! them out by itself.
+
+use crate::program::{KEY_ID, KEY_SECRET, PROJECT, Program};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+const SETTINGS: &str = r#"
+[kind."alibaba-bpstudio.ExecuteOperation"]
+executor = { command = ["sh", "-c", "echo '{\"done\":true}'"] }
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unmodified_clients_submit_and_wait() {
+    let Some(python) = std::env::var_os("LONGRUN_TEST_PYTHON") else {
+        eprintln!("skipped: LONGRUN_TEST_PYTHON names no Python with the SDKs");
+        return;
+    };
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let settings = folder.path().join("longrun.toml");
+    std::fs::write(&settings, SETTINGS).expect("it can be written");
+    let settings = settings.to_str().expect("it is text");
+    let program = Program::start_with("memory:", &["--config", settings], "info");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk/submits.py");
+    let output = Command::new(python)
+        .arg("-B")
+        .arg(script)
+        .env("HOME", folder.path())
+        .env("LONGRUN_SERVER", program.url())
+        .env("ALIBABA_CLOUD_ACCESS_KEY_ID", KEY_ID)
+        .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", KEY_SECRET)
+        .env("HUAWEICLOUD_SDK_AK", KEY_ID)
+        .env("HUAWEICLOUD_SDK_SK", KEY_SECRET)
+        .env("HUAWEICLOUD_SDK_PROJECT_ID", PROJECT)
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("Python can be run");
+    assert!(output.status.success(), "{}", output.status);
+    let text = String::from_utf8(output.stdout).expect("the answers are text");
+    let saw = text.lines().map(|line| {
+        let line: Value = serde_json::from_str(line).expect("each line is JSON");
+        let client = line["client"].as_str().expect("it is a text").to_owned();
+        (client, line["saw"].clone())
+    });
+    let expected: Vec<_> = expected().collect();
+    assert_eq!(saw.collect::<Vec<_>>(), expected);
+}
+
+fn expected() -> impl Iterator<Item = (String, Value)> {
+    let arguments = r#"{"success":true,"message":"","attributes":{"instances":{"i-1":{"status":"Success","message":"","output":{"done":true}}}}}"#;
+    let one = [
+        ("async", json!([200, true, "SUCCESS", arguments])),
+        ("sync", json!(["SUCCESS", arguments])),
+        ("token", json!([true, "IdempotentParameterMismatch"])),
+        ("missing", json!("MissingOperation")),
+    ];
+    ["V3", "V1"].into_iter().flat_map(move |version| {
+        one.clone()
+            .map(|(case, saw)| (format!("bpstudio {version}, {case}"), saw))
+    })
+}

@@ -1,0 +1,117 @@
+"""Has the clouds' own clients submit operations to a Longrun server, and prints what they saw.
+
+Server, key and project come from the environment, in the variables that
+`longrun serve --dev` prints. The server carries the operations out by itself.
+Each line is an object: `client` is how it was asked, `saw` what came of it.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from typing import Any
+from urllib.parse import urlsplit
+
+from alibabacloud_bpstudio20210931.client import Client as BpStudio
+from alibabacloud_bpstudio20210931.models import (
+    ExecuteOperationASyncRequest,
+    ExecuteOperationSyncRequest,
+    GetExecuteOperationResultRequest,
+)
+from alibabacloud_tea_openapi.models import Config
+
+BASE = os.environ["LONGRUN_SERVER"]
+
+# A server that does nothing must not make a test wait for ever.
+POLLS_MAX = 200
+
+
+def bpstudio(algorithm: str | None) -> BpStudio:
+    """Without an algorithm the SDK signs as V3."""
+    return BpStudio(
+        Config(
+            access_key_id=os.environ["ALIBABA_CLOUD_ACCESS_KEY_ID"],
+            access_key_secret=os.environ["ALIBABA_CLOUD_ACCESS_KEY_SECRET"],
+            endpoint=urlsplit(BASE).netloc,
+            protocol="HTTP",
+            signature_algorithm=algorithm,
+        )
+    )
+
+
+def fields(operation: str, token: str | None = None) -> dict[str, Any]:
+    return {
+        "ServiceType": "ecs",
+        "Operation": operation,
+        "Attributes": {"instanceId": "i-1", "regionId": "cn-hangzhou"},
+        "ClientToken": token,
+    }
+
+
+def bpstudio_async(algorithm: str | None) -> Any:
+    """Submitted, asked about until it has ended."""
+    client = bpstudio(algorithm)
+    request = ExecuteOperationASyncRequest().from_map(fields("rename"))
+    submitted = client.execute_operation_async(request).body
+    ask = GetExecuteOperationResultRequest(submitted.data)
+    for _ in range(POLLS_MAX):
+        data = client.get_execute_operation_result(ask).body.data
+        if data.status not in ("INIT", "RUNNING"):
+            break
+        time.sleep(0.05)
+    return [submitted.code, data.operation_id == submitted.data, data.status, data.arguments]
+
+
+def bpstudio_sync(algorithm: str | None) -> Any:
+    """Submitted, and the answer is the end."""
+    request = ExecuteOperationSyncRequest().from_map(fields("rename"))
+    data = bpstudio(algorithm).execute_operation_sync(request).body.data
+    return [data.status, data.arguments]
+
+
+def bpstudio_token(algorithm: str | None) -> Any:
+    """The same token gives the same operation, and is refused with another deed."""
+    client = bpstudio(algorithm)
+    token = f"token {algorithm}"
+    request = ExecuteOperationASyncRequest().from_map(fields("rename", token))
+    first, second = (client.execute_operation_async(request).body.data for _ in range(2))
+    other = ExecuteOperationASyncRequest().from_map(fields("stop", token))
+    return [first == second, saw(lambda: client.execute_operation_async(other))]
+
+
+def bpstudio_missing(algorithm: str | None) -> Any:
+    request = ExecuteOperationASyncRequest(service_type="ecs")
+    return bpstudio(algorithm).execute_operation_async(request)
+
+
+CLIENTS: dict[str, Callable[[], Any]] = {}
+for version, signature in {"V3": None, "V1": "v2"}.items():
+    CLIENTS |= {
+        f"bpstudio {version}, async": lambda it=signature: bpstudio_async(it),
+        f"bpstudio {version}, sync": lambda it=signature: bpstudio_sync(it),
+        f"bpstudio {version}, token": lambda it=signature: bpstudio_token(it),
+        f"bpstudio {version}, missing": lambda it=signature: bpstudio_missing(it),
+    }
+
+
+def saw(client: Callable[[], Any]) -> Any:
+    """What came of it; an exception is told by its code."""
+    try:
+        # stdout is for the answers; whatever an SDK prints goes elsewhere.
+        with redirect_stdout(sys.stderr):
+            return client()
+    # What an SDK raises is its own affair, and is what the tests want to see.
+    except Exception as error:
+        code = getattr(error, "error_code", None) or getattr(error, "code", None)
+        return str(code or error)
+
+
+def main() -> None:
+    for name, client in CLIENTS.items():
+        print(json.dumps({"client": name, "saw": saw(client)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
