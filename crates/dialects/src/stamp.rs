@@ -34,30 +34,55 @@ pub(crate) fn write_plain(instant: Timestamp) -> String {
 
 /// Writes `2026-11-21T02:02:06Z`.
 pub(crate) fn write_seconds(instant: Timestamp) -> String {
-    format(instant, "%Y-%m-%dT%H:%M:%SZ")
+    let mut text = date_and_time(instant, "-", ":");
+    text.push('Z');
+    text
 }
 
 /// Writes `2026-11-21T02:02:06.123Z`.
 pub(crate) fn write_millis(instant: Timestamp) -> String {
-    format!(
-        "{}.{:03}Z",
-        format(instant, "%Y-%m-%dT%H:%M:%S"),
-        instant.as_millis().rem_euclid(1_000)
-    )
+    let mut text = date_and_time(instant, "-", ":");
+    text.push('.');
+    push_digits(&mut text, instant.as_millis().rem_euclid(1_000), 3);
+    text.push('Z');
+    text
 }
 
 /// Writes `20261121T020304Z`.
 pub(crate) fn write_basic(instant: Timestamp) -> String {
-    format(instant, "%Y%m%dT%H%M%SZ")
+    let mut text = date_and_time(instant, "", "");
+    text.push('Z');
+    text
 }
 
-fn format(instant: Timestamp, pattern: &str) -> String {
+/// The part that all forms have. Written digit by digit: an answer with times costs twice as much with a pattern that is
+/// read each time.
+fn date_and_time(instant: Timestamp, between_dates: &str, between_times: &str) -> String {
     let instant = jiff::Timestamp::from_millisecond(instant.as_millis())
         .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    instant
-        .to_zoned(TimeZone::UTC)
-        .strftime(pattern)
-        .to_string()
+    let civil = TimeZone::UTC.to_datetime(instant);
+    let mut text = String::with_capacity("2026-11-21T02:02:06.123Z".len());
+    push_digits(&mut text, civil.year().into(), 4);
+    for (separator, number) in [
+        (between_dates, civil.month()),
+        (between_dates, civil.day()),
+        ("T", civil.hour()),
+        (between_times, civil.minute()),
+        (between_times, civil.second()),
+    ] {
+        text.push_str(separator);
+        push_digits(&mut text, number.into(), 2);
+    }
+    text
+}
+
+/// The last `width` digits of a number that is not negative; zeros for one that is.
+fn push_digits(text: &mut String, number: i64, width: u32) {
+    let number = u64::try_from(number).unwrap_or_default();
+    for place in (0..width).rev() {
+        let digit = u8::try_from(number / 10_u64.pow(place) % 10).expect("it is below ten");
+        text.push(char::from(b'0' + digit));
+    }
 }
 
 #[cfg(test)]
@@ -78,6 +103,8 @@ mod tests {
             read_basic("20261121T020206Z"),
             Some(Timestamp::from_seconds(1_795_226_526))
         );
+        let first = Timestamp::from_millis(1);
+        assert_eq!(write_millis(first), "1970-01-01T00:00:00.001Z");
         for text in [
             "",
             "2026-11-21",

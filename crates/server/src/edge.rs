@@ -58,6 +58,12 @@ impl Edge {
             let native = self.native.clone().oneshot(request.map(Body::new)).await;
             return native.unwrap_or_else(|infallible| match infallible {});
         }
+        // In a box of its own: a native call that waits shall not take the room that a poll in a dialect needs.
+        Box::pin(self.speak(request, peer)).await
+    }
+
+    /// Answers a request that is in a dialect, if it is in any.
+    async fn speak(&self, request: http::Request<Incoming>, peer: IpAddr) -> Response<Body> {
         let (head, body) = request.into_parts();
         let received = receive(&head.headers, body).await;
         let request = Request {

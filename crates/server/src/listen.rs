@@ -60,19 +60,22 @@ fn open(
     let _ = stream.set_nodelay(true);
     let watcher = connections.watcher();
     let edge = Arc::clone(edge);
-    tokio::spawn(async move {
-        let ended = match tls {
-            None => serve(stream, peer, edge, watcher).await,
-            Some(tls) => match tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
-                Ok(Ok(stream)) => serve(stream, peer, edge, watcher).await,
-                Ok(Err(error)) => Err(Box::from(error)),
-                Err(late) => Err(Box::from(late)),
-            },
-        };
-        if let Err(error) = ended {
-            tracing::debug!(%peer, error = &*error as &dyn std::error::Error, "a connection ended early");
-        }
-    });
+    // Two tasks and not one that can do both: a connection without TLS, and whoever waits on it, shall not take the
+    // room that TLS needs.
+    match tls {
+        None => drop(tokio::spawn(tell(peer, serve(stream, peer, edge, watcher)))),
+        Some(tls) => drop(tokio::spawn(tell(peer, async move {
+            let stream = tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await??;
+            serve(stream, peer, edge, watcher).await
+        }))),
+    }
+}
+
+/// Serves a connection to its end and tells if that came early.
+async fn tell(peer: SocketAddr, serving: impl Future<Output = Ended>) {
+    if let Err(error) = serving.await {
+        tracing::debug!(%peer, error = &*error as &dyn std::error::Error, "a connection ended early");
+    }
 }
 
 type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
