@@ -29,19 +29,19 @@ pub(crate) fn read_basic(text: &str) -> Option<Timestamp> {
 
 /// Writes `2026-11-21 02:02:06`.
 pub(crate) fn write_plain(instant: Timestamp) -> String {
-    format(instant, "%Y-%m-%d %H:%M:%S")
+    date_and_time(instant, "-", " ", ":")
 }
 
 /// Writes `2026-11-21T02:02:06Z`.
 pub(crate) fn write_seconds(instant: Timestamp) -> String {
-    let mut text = date_and_time(instant, "-", ":");
+    let mut text = date_and_time(instant, "-", "T", ":");
     text.push('Z');
     text
 }
 
 /// Writes `2026-11-21T02:02:06.123Z`.
 pub(crate) fn write_millis(instant: Timestamp) -> String {
-    let mut text = date_and_time(instant, "-", ":");
+    let mut text = date_and_time(instant, "-", "T", ":");
     text.push('.');
     push_digits(&mut text, instant.as_millis().rem_euclid(1_000), 3);
     text.push('Z');
@@ -50,25 +50,25 @@ pub(crate) fn write_millis(instant: Timestamp) -> String {
 
 /// Writes `20261121T020304Z`.
 pub(crate) fn write_basic(instant: Timestamp) -> String {
-    let mut text = date_and_time(instant, "", "");
+    let mut text = date_and_time(instant, "", "T", "");
     text.push('Z');
     text
 }
 
 /// The part that all forms have. Written digit by digit: an answer with times costs twice as much with a pattern that is
 /// read each time.
-fn date_and_time(instant: Timestamp, between_dates: &str, between_times: &str) -> String {
+fn date_and_time(instant: Timestamp, in_date: &str, between: &str, in_time: &str) -> String {
     let instant = jiff::Timestamp::from_millisecond(instant.as_millis())
         .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let civil = TimeZone::UTC.to_datetime(instant);
     let mut text = String::with_capacity("2026-11-21T02:02:06.123Z".len());
     push_digits(&mut text, civil.year().into(), 4);
     for (separator, number) in [
-        (between_dates, civil.month()),
-        (between_dates, civil.day()),
-        ("T", civil.hour()),
-        (between_times, civil.minute()),
-        (between_times, civil.second()),
+        (in_date, civil.month()),
+        (in_date, civil.day()),
+        (between, civil.hour()),
+        (in_time, civil.minute()),
+        (in_time, civil.second()),
     ] {
         text.push_str(separator);
         push_digits(&mut text, number.into(), 2);
