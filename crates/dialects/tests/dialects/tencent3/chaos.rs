@@ -114,7 +114,9 @@ proptest! {
         let name = NAMES[place];
         let Ok(value) = HeaderValue::from_bytes(&with) else { return Ok(()) };
         let mut sent = Sent::json(BM, r#"{"TaskId":7}"#);
-        sent.headers.insert(HeaderName::from_static(name), value);
+        let before = sent.headers.insert(HeaderName::from_static(name), value.clone());
+        // The same value is no damage.
+        prop_assume!(before.as_ref() != Some(&value));
         let unsigned = name.starts_with("x-tc-") && name != "x-tc-timestamp";
         prop_assert!(unsigned || is_refused(&sent), "{}", name);
     }
