@@ -186,3 +186,63 @@ async fn a_shelf_outlives_the_server_and_must_make_sense() {
     let kept = Api::new(&program).call(Method::GET, path, None).await;
     assert_eq!(kept, good);
 }
+
+/// The user's own actions, and one that is built in and shall be answered otherwise.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn actions_of_the_settings_are_served() {
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let settings = folder.path().join("longrun.toml");
+    let text = r#"
+        [[action]]
+        dialect = "tencent-bm"
+        name = "ShutdownDevice"
+        parameters.instanceIds = { type = "texts", required = true }
+        resources = [{ from = "instanceIds.N", type = "machine" }]
+
+        [[action]]
+        dialect = "tencent-bm"
+        name = "PolishDevice"
+        kind = "polish"
+        parameters.instanceId = { type = "text", required = true }
+        parameters.shine = { type = "integer", min = 1, max = 9 }
+        resources = [{ from = "instanceId", type = "machine" }]
+    "#;
+    std::fs::write(&settings, text).expect("the folder can be written to");
+    let settings = settings.to_str().expect("paths of the tests are UTF-8");
+    let program = Program::start_with("memory:", &["--config", settings], "info");
+    let host = "127.0.0.1";
+    for (action, more, expected) in [
+        (
+            "ShutdownDevice",
+            [("instanceIds.0", "a"), ("x", "")],
+            r#"{"taskId":1}"#,
+        ),
+        (
+            "PolishDevice",
+            [("instanceId", "a"), ("shine", "9")],
+            r#"{"taskId":2}"#,
+        ),
+        (
+            "PolishDevice",
+            [("instanceId", "a"), ("shine", "10")],
+            "(10001)",
+        ),
+        (
+            "PolishDevice",
+            [("instanceId", ""), ("shine", "1")],
+            "(10001)",
+        ),
+    ] {
+        let query = tencent("GET", host, PATH, &with(action, &more));
+        let message = Message::new("GET", &format!("{PATH}?{query}"), host);
+        let answer = super::wire::exchange(program.address, &message).await;
+        let answer = answer.expect("the server answers");
+        assert!(
+            answer.body.contains(expected),
+            "{action} {more:?}: {answer:?}"
+        );
+    }
+    let lease = Api::new(&program).lease("polish").await;
+    let input = &lease["operation"]["input"];
+    assert_eq!(*input, json!({ "instanceId": "a", "shine": 9 }));
+}

@@ -125,15 +125,14 @@ async fn vpc_is_polled_by_the_id_of_the_request_that_submitted() {
         .api
         .lease("tencent-vpc.DescribeServiceInstances")
         .await;
-    let output = &lease["operation"]["input"]["result"];
-    let finish = json!({ "status": "succeeded", "output": output });
+    let finish = json!({ "status": "succeeded" });
     stage.plain.api.report(&lease, &[], Some(finish)).await;
     let told = call(
         "DescribeVpcTaskResult",
         &json!({ "TaskId": answer["RequestId"] }),
         tc3,
     );
-    assert_eq!(told["Output"], r#"{"detail":[],"total":0}"#, "{told}");
+    assert_eq!(told["Output"], r#"{"total":0,"detail":[]}"#, "{told}");
     // What is done to elastic IPs has a number, as a text.
     let answer = call("ReleaseAddresses", &json!({ "AddressIds": ["eip-1"] }), tc3);
     let number: u64 = answer["TaskId"]

@@ -3,8 +3,9 @@
 //! 0 is success here and 1 is failure, while bare metal says 1 for success.
 
 use super::fault::BACKEND;
+use super::query;
 use crate::tencent::envelope;
-use crate::{Reply, wire};
+use crate::{Lent, Reply, wire};
 use longrun_model::{Json, Operation};
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
@@ -57,11 +58,11 @@ impl Standing {
 ///
 /// `data.data` is what a query has found, and absent for all else; a task that failed has found nothing. The document's
 /// example repeats the `total` of it in `output`, though no table names it there.
-pub(super) fn answer(operation: &Operation) -> Reply {
+pub(super) fn answer(operation: &Operation, lent: &Lent) -> Reply {
     let standing = Standing::of(operation);
-    let found = operation
-        .output
-        .as_ref()
+    let output_so_far = query::output(operation, lent);
+    let found = output_so_far
+        .as_deref()
         .filter(|found| standing != Standing::Failed && found.as_str() != "null");
     let data = Data {
         status: standing.code(),

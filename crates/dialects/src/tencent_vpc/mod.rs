@@ -5,6 +5,7 @@
 mod answer;
 mod fault;
 pub(crate) mod manage;
+pub(crate) mod query;
 mod read;
 pub(crate) mod templates;
 
@@ -81,10 +82,10 @@ impl Dialect for TencentVpc {
         tencent::parse(request, options, &PRODUCT)
     }
 
-    fn answer(&self, frame: &Frame, _: &Lent, outcome: Result<&Operation, &Fault>) -> Reply {
+    fn answer(&self, frame: &Frame, lent: &Lent, outcome: Result<&Operation, &Fault>) -> Reply {
         match outcome {
             Ok(operation) => match &frame.question {
-                Question::Poll => answer::answer(operation),
+                Question::Poll => answer::answer(operation, lent),
                 Question::Submit(_) => envelope::submitted(operation),
             },
             Err(fault) => envelope::refusal(fault, &PRODUCT.modules),

@@ -1,5 +1,6 @@
 //! The answers: one of three words, and for those who asked by a request id what came out, and each resource.
 
+use crate::tencent_vpc::query;
 use crate::tencent3::envelope;
 use crate::{Lent, Reply};
 use longrun_model::{Operation, ResourceStatus, Resources};
@@ -50,7 +51,7 @@ const RUNNING: &str = "RUNNING";
 pub(super) fn by_request(operation: &Operation, lent: &Lent) -> Reply {
     envelope::success(ByRequest {
         status: word(operation),
-        output: output(operation),
+        output: output(operation, lent),
         result: Listed(&operation.resources),
         request_id: lent.request_id.to_string(),
     })
@@ -84,14 +85,17 @@ fn word_of(status: ResourceStatus) -> &'static str {
 }
 
 /// What came out, as text: why it failed, or what it has made so far. Whether it has failed is for the status to say.
-fn output(operation: &Operation) -> Cow<'_, str> {
+fn output<'o>(operation: &'o Operation, lent: &Lent) -> Cow<'o, str> {
     let failure = operation
         .error
         .as_ref()
         .filter(|_| word(operation) == FAILED);
-    let made = operation.output.as_ref().map_or("", |json| json.as_str());
-    match failure {
-        Some(failure) => Cow::Owned(format!("{}: {}", failure.code, failure.message)),
-        None => Cow::Borrowed(made),
+    if let Some(failure) = failure {
+        return Cow::Owned(format!("{}: {}", failure.code, failure.message));
+    }
+    match query::output(operation, lent) {
+        None => Cow::Borrowed(""),
+        Some(Cow::Borrowed(json)) => Cow::Borrowed(json.as_str()),
+        Some(Cow::Owned(json)) => Cow::Owned(json.as_str().to_owned()),
     }
 }
