@@ -40,8 +40,6 @@ pub(super) struct Table {
     access_keys: Vec<String>,
     #[serde(default)]
     projects: Vec<String>,
-    #[serde(default)]
-    own: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -99,7 +97,6 @@ impl Table {
                 access_keys: self.access_keys,
                 projects: self.projects,
             },
-            own: self.own,
             reach: Reach {
                 cloud,
                 region,

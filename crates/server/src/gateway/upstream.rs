@@ -17,8 +17,6 @@ pub struct Upstream {
     pub rhythm: Rhythm,
     /// Whose calls in its dialect are about it.
     pub callers: Callers,
-    /// The actions of its dialect that make operations here, and are not passed on.
-    pub own: Vec<String>,
 }
 
 /// Whose calls are about an upstream: those of whom all lists say so. A list that is empty says so of everybody.
