@@ -1,7 +1,7 @@
 //! Operations that the clouds' own clients, unmodified, submit in their own words and then ask about. The server carries
 //! them out by itself.
 
-use crate::program::{KEY_ID, KEY_SECRET, PROJECT, Program};
+use crate::program::{KEY_ID, KEY_SECRET, PROJECT, Program, TOKEN};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,6 +9,14 @@ use std::process::{Command, Stdio};
 const SETTINGS: &str = r#"
 [kind."alibaba-bpstudio.ExecuteOperation"]
 executor = { command = ["sh", "-c", "echo '{\"done\":true}'"] }
+[kind.createELB]
+executor = { command = ["true"] }
+[kind.deleteELB]
+executor = { command = ["true"] }
+[kind.addMember]
+executor = { command = ["true"] }
+[kind.removeMember]
+executor = { command = ["true"] }
 "#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -30,8 +38,7 @@ async fn unmodified_clients_submit_and_wait() {
         .env("LONGRUN_SERVER", program.url())
         .env("ALIBABA_CLOUD_ACCESS_KEY_ID", KEY_ID)
         .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", KEY_SECRET)
-        .env("HUAWEICLOUD_SDK_AK", KEY_ID)
-        .env("HUAWEICLOUD_SDK_SK", KEY_SECRET)
+        .env("LONGRUN_TOKEN", TOKEN)
         .env("HUAWEICLOUD_SDK_PROJECT_ID", PROJECT)
         .stderr(Stdio::inherit())
         .output()
@@ -43,11 +50,18 @@ async fn unmodified_clients_submit_and_wait() {
         let client = line["client"].as_str().expect("it is a text").to_owned();
         (client, line["saw"].clone())
     });
-    let expected: Vec<_> = expected().collect();
+    let expected: Vec<_> = std::iter::once(classic_elb()).chain(bpstudio()).collect();
     assert_eq!(saw.collect::<Vec<_>>(), expected);
 }
 
-fn expected() -> impl Iterator<Item = (String, Value)> {
+fn classic_elb() -> (String, Value) {
+    let jobs = ["createELB", "addMember", "removeMember", "deleteELB"];
+    let jobs = jobs.map(|kind| format!("{kind} SUCCESS"));
+    let saw = json!([jobs, ["s-1"], [true, true], []]);
+    ("classic elb".to_owned(), saw)
+}
+
+fn bpstudio() -> impl Iterator<Item = (String, Value)> {
     let arguments = r#"{"success":true,"message":"","attributes":{"instances":{"i-1":{"status":"Success","message":"","output":{"done":true}}}}}"#;
     let one = [
         ("async", json!([200, true, "SUCCESS", arguments])),

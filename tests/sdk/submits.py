@@ -21,6 +21,9 @@ from alibabacloud_bpstudio20210931.models import (
     GetExecuteOperationResultRequest,
 )
 from alibabacloud_tea_openapi.models import Config
+from keystoneauth1.adapter import Adapter
+from keystoneauth1.session import Session
+from keystoneauth1.token_endpoint import Token
 
 BASE = os.environ["LONGRUN_SERVER"]
 
@@ -86,7 +89,44 @@ def bpstudio_missing(algorithm: str | None) -> Any:
     return bpstudio(algorithm).execute_operation_async(request)
 
 
-CLIENTS: dict[str, Callable[[], Any]] = {}
+def classic_elb() -> Any:
+    """A load balancer from its making to its end, each job asked about where its `uri` says."""
+    session = Session(auth=Token(BASE, os.environ["LONGRUN_TOKEN"]), timeout=10)
+    elb = Adapter(session, service_type="elbv1")
+    root = f"/v1.0/{os.environ['HUAWEICLOUD_SDK_PROJECT_ID']}/elbaas"
+    jobs = []
+
+    def job(answer: Any) -> Any:
+        submitted = answer.json()
+        assert answer.status_code == 200 and submitted["uri"].startswith("/v1/"), submitted
+        for _ in range(POLLS_MAX):
+            told = elb.get(submitted["uri"]).json()
+            if told["status"] not in ("INIT", "RUNNING"):
+                break
+            time.sleep(0.05)
+        jobs.append(f"{told['job_type']} {told['status']}")
+        return told["entities"]
+
+    wish = {"name": "lb", "vpc_id": "v", "type": "External", "bandwidth": 5, "admin_state_up": 1}
+    made = job(elb.post(f"{root}/loadbalancers", json=wish))["elb"]
+    listener = {
+        "loadbalancer_id": made["id"], "name": "web", "protocol": "HTTP", "port": 80,
+        "backend_protocol": "HTTP", "backend_port": 8080, "lb_algorithm": "roundrobin",
+    }
+    listener = elb.post(f"{root}/listeners", json=listener).json()
+    members = f"{root}/listeners/{listener['id']}/members"
+    added = job(elb.post(members, json=[{"server_id": "s-1", "address": "172.16.0.31"}]))
+    shown = [one["server_id"] for one in elb.get(members).json()]
+    gone = {"removeMember": [{"id": added["members"][0]["id"]}]}
+    removed = job(elb.post(f"{members}/action", json=gone))
+    elb.delete(f"{root}/listeners/{listener['id']}")
+    last = job(elb.delete(f"{root}/loadbalancers/{made['id']}"))
+    left = elb.get(f"{root}/loadbalancers").json()["loadbalancers"]
+    same = [removed["members"] == gone["removeMember"], last["elb_id"] == made["id"]]
+    return [jobs, shown, same, left]
+
+
+CLIENTS: dict[str, Callable[[], Any]] = {"classic elb": classic_elb}
 for version, signature in {"V3": None, "V1": "v2"}.items():
     CLIENTS |= {
         f"bpstudio {version}, async": lambda it=signature: bpstudio_async(it),

@@ -80,6 +80,16 @@ impl Given {
         })
     }
 
+    /// A JSON list as the one parameter `name`.
+    pub fn list(name: &str, text: &str) -> Result<Self, Fault> {
+        let values: Vec<Value> = serde_json::from_str(text)
+            .map_err(|_| Fault::Malformed("the body is not a JSON list"))?;
+        Ok(Self {
+            values: Map::from_iter([(name.to_owned(), Value::Array(values))]),
+            loose: false,
+        })
+    }
+
     /// The same with the JSON that a text holds in its place: some clients write objects into forms like that.
     pub fn decoded(mut self, name: &str) -> Result<Self, Fault> {
         let Some(Value::String(text)) = self.values.get(name) else {

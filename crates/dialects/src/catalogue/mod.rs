@@ -32,8 +32,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 /// The files of the actions that are built in.
-const BUILT_IN: [&str; 5] = [
+const BUILT_IN: [&str; 6] = [
     include_str!("../alibaba_bpstudio/actions.toml"),
+    include_str!("../huawei_elb/actions.toml"),
     include_str!("../tencent_bm/actions.toml"),
     include_str!("../tencent_vpc/actions.toml"),
     include_str!("../tencent_bm3/actions.toml"),
@@ -90,6 +91,9 @@ pub struct Action {
     pub mixed_end: Option<MixedEnd>,
 }
 
+/// An action, and what stands in the places of its path.
+pub(crate) type Routed<'p> = (Arc<Action>, Vec<(String, &'p str)>);
+
 /// Where resources are named.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -134,6 +138,35 @@ impl Catalogue {
     pub fn maker(&self, dialect: &str, kind: &KindName) -> Option<&Arc<Action>> {
         let mut makers = self.kinds.get(kind)?.iter();
         makers.find(|action| &*action.dialect == dialect)
+    }
+
+    /// The action of `dialect` that is asked for at this path with this method, and what stands in the places of its
+    /// path; or whether the path is one of other methods.
+    pub(crate) fn routed<'p>(
+        &self,
+        dialect: &str,
+        method: &str,
+        path: &'p str,
+    ) -> Result<Routed<'p>, bool> {
+        let mut is_known = false;
+        for action in self
+            .dialects
+            .get(dialect)
+            .into_iter()
+            .flat_map(HashMap::values)
+        {
+            let Some(route) = &action.route else {
+                continue;
+            };
+            let Some(bound) = route.bind(path) else {
+                continue;
+            };
+            if *route.method == *method {
+                return Ok((Arc::clone(action), bound));
+            }
+            is_known = true;
+        }
+        Err(is_known)
     }
 
     /// All of them, in no order.

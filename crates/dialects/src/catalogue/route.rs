@@ -11,13 +11,13 @@ pub struct Route {
 
 impl Route {
     /// What stands in the places of the parameters, if `path` is of this form.
-    pub fn bind<'a>(&'a self, path: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
+    pub fn bind<'p>(&self, path: &'p str) -> Option<Vec<(String, &'p str)>> {
         let mut bound = Vec::new();
         let mut given = path.split('/');
         for segment in self.path.split('/') {
             let found = given.next()?;
             match place(segment) {
-                Some(name) if !found.is_empty() => bound.push((name, found)),
+                Some(name) if !found.is_empty() => bound.push((name.to_owned(), found)),
                 None if found == segment => (),
                 Some(_) | None => return None,
             }
@@ -49,7 +49,10 @@ mod tests {
         for (path, expected) in [
             (
                 "/v1.0/p/elbaas/listeners/l",
-                Some(vec![("project_id", "p"), ("listener_id", "l")]),
+                Some(vec![
+                    ("project_id".to_owned(), "p"),
+                    ("listener_id".to_owned(), "l"),
+                ]),
             ),
             ("/v1.0/p/elbaas/listeners/", None),
             ("/v1.0/p/elbaas/listeners", None),

@@ -1,5 +1,6 @@
 //! The answer about a job: eight fields, and in `entities` what the job works on.
 
+use super::elbaas;
 use crate::{Lent, stamp, wire};
 use longrun_model::{Failure, Json, Operation, Phase, Resource, ResourceStatus};
 use serde::de::{IgnoredAny, MapAccess, Visitor};
@@ -86,6 +87,9 @@ impl<'a> Subject<'a> {
     }
 
     fn entities(&self) -> Entities<'a> {
+        if let Some(prepared) = self.prepared() {
+            return prepared;
+        }
         match self.operation.resources.indexed() {
             [] => object(self.operation.output.as_ref())
                 .map_or(Entities::Nothing {}, Entities::Reported),
@@ -99,6 +103,21 @@ impl<'a> Subject<'a> {
                     .map(|(index, one)| self.sub_job(*index, one))
                     .collect(),
             },
+        }
+    }
+
+    /// What a job on load balancers and members has in its entities, unless somebody reported something else: nothing
+    /// before it has begun and after it has failed.
+    fn prepared(&self) -> Option<Entities<'a>> {
+        let operation = self.operation;
+        let mut resources = operation.resources.indexed().iter();
+        let is_reported = operation.output.is_some()
+            || resources.any(|(_, one)| object(one.output.as_ref()).is_some());
+        let prepared = elbaas::entities(operation).filter(|_| !is_reported)?;
+        match job_status(operation) {
+            Status::Running | Status::Success => Some(Entities::Reported(prepared)),
+            Status::Fail if operation.resources.total() > 1 => None,
+            Status::Init | Status::Fail => Some(Entities::Nothing {}),
         }
     }
 

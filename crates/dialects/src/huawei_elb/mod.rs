@@ -8,6 +8,7 @@
 mod answer;
 mod authorization;
 mod canonical;
+mod elbaas;
 mod fault;
 pub mod identity;
 mod parse;
@@ -16,11 +17,15 @@ mod read;
 mod sign;
 
 use crate::{
-    Call, Credential, Dialect, Endpoint, Fault, Frame, Lent, Observation, Options, QueryError,
-    Reply, Request, SignError, Target,
+    Call, Credential, Dialect, Endpoint, Fault, Frame, Lent, Managed, Observation, Options, Order,
+    QueryError, Question, Reply, Request, Shelf, SignError, Target,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use longrun_model::{Operation, Timestamp};
+use serde_json::Value;
+
+/// Its name in settings, targets and logs.
+const NAME: &str = "huawei-elb";
 
 /// The dialect `huawei-elb`.
 #[derive(Debug)]
@@ -34,11 +39,37 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 impl Dialect for HuaweiElb {
     fn name(&self) -> &'static str {
-        "huawei-elb"
+        NAME
     }
 
     fn service(&self) -> &'static str {
         "elb"
+    }
+
+    fn answers(&self) -> &'static [&'static str] {
+        &["job"]
+    }
+
+    fn keeps_things(&self) -> bool {
+        true
+    }
+
+    fn manage(
+        &self,
+        order: Order,
+        kept: &mut Shelf,
+        lent: &Lent,
+        chance: u128,
+    ) -> Result<Managed, Fault> {
+        elbaas::manage(order, kept, lent, chance)
+    }
+
+    fn settle(&self, things: &mut Value, change: &Value) {
+        elbaas::settle(things, change);
+    }
+
+    fn check_things(&self, things: &Value) -> Result<(), String> {
+        elbaas::check(things)
     }
 
     fn claims(&self, request: &Request, _: &Options) -> bool {
@@ -49,10 +80,13 @@ impl Dialect for HuaweiElb {
         parse::parse(request, options)
     }
 
-    fn answer(&self, _frame: &Frame, lent: &Lent, outcome: Result<&Operation, &Fault>) -> Reply {
+    fn answer(&self, frame: &Frame, lent: &Lent, outcome: Result<&Operation, &Fault>) -> Reply {
         let request_id = digits_of(lent);
         let reply = match outcome {
-            Ok(operation) => Reply::json(answer::write(operation, lent)),
+            Ok(operation) => match &frame.question {
+                Question::Poll => Reply::json(answer::write(operation, lent)),
+                Question::Submit(_) => elbaas::submitted(operation, lent),
+            },
             Err(fault) => fault::write(fault, lent.now, &request_id),
         };
         let value = HeaderValue::from_str(&request_id).expect("hexadecimal digits are a header");

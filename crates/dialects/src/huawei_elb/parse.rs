@@ -3,14 +3,16 @@
 //! The two are read apart. Whoever signs a call to a path that is not served learns first whether the signature is
 //! good, for that is what such a client is being tried out for.
 
-use super::{ACTION, identity, sign};
+use super::{ACTION, NAME, elbaas, identity, sign};
+use crate::catalogue::Routed;
 use crate::{
-    Call, Claim, Fault, Format, Frame, Identity, OperationRef, Options, Question, Request, Wish,
-    form,
+    Action, Call, Claim, Fault, Format, Frame, Given, Identity, OperationRef, Options, Question,
+    Request, Wish, form,
 };
 use http::Method;
 use http::header::AUTHORIZATION;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Where a path leads.
 enum Area<'a> {
@@ -32,16 +34,71 @@ pub(super) fn claims(path: &str) -> bool {
 
 /// Reads a request.
 pub(super) fn parse<'a>(request: &Request<'a>, options: &Options) -> Call<'a> {
+    let routed = routed(request, options);
+    let action = routed.as_ref().ok().map(|(action, _)| action);
     Call {
         frame: Frame {
-            action: ACTION.into(),
-            question: Question::default(),
+            action: action.map_or(Cow::Borrowed(ACTION), |action| {
+                Cow::Owned(action.policy_name.to_string())
+            }),
+            question: action.map_or(Question::Poll, |action| {
+                Question::Submit(Arc::clone(action))
+            }),
             format: Format::Json,
             host: request.host(),
         },
         claim: claim(request, options),
-        wish: wish(request),
+        wish: match routed {
+            Ok((action, bound)) => order(request, &action, bound),
+            // The path is served, and in another way.
+            Err(true) => Err(Fault::UnknownMethod),
+            Err(false) => wish(request),
+        },
     }
+}
+
+/// The action of the catalogue that is asked for.
+fn routed<'a>(request: &Request<'a>, options: &Options) -> Result<Routed<'a>, bool> {
+    options
+        .catalogue
+        .routed(NAME, request.method.as_str(), request.path)
+}
+
+/// Reads what is to be done: in the path, in the query, and in the body, which is an object or a list of members.
+fn order<'a>(
+    request: &Request<'a>,
+    action: &Arc<Action>,
+    bound: Vec<(String, &'a str)>,
+) -> Result<Wish<'a>, Fault> {
+    const MEMBERS: &str = "members";
+    form::decode_path(request.path)?;
+    let query = form::parameters(request.query.as_bytes())?;
+    let text =
+        std::str::from_utf8(request.body).map_err(|_| Fault::Malformed("the body is not UTF-8"))?;
+    let is_list = action.parameter(MEMBERS).is_some();
+    let mut given = if *request.method == Method::GET || *request.method == Method::DELETE {
+        Given::default()
+    } else if is_list {
+        Given::list(MEMBERS, text)?
+    } else {
+        Given::typed(text)?
+    };
+    for (name, value) in &query {
+        given = given.with(name, value);
+    }
+    for (name, value) in bound {
+        if name == "project_id" {
+            check_id("project_id", value)?;
+        }
+        given = given.with(&name, value);
+    }
+    let order = action.order(given)?;
+    let order = Box::new(order);
+    Ok(if elbaas::manages(&action.name) {
+        Wish::Manage(order)
+    } else {
+        Wish::Submit(order)
+    })
 }
 
 fn area(path: &str) -> Option<Area<'_>> {

@@ -5,6 +5,7 @@ use super::canonical::{self, Rules};
 use crate::{Algorithm, Fault, Options, Proof, Request, SignError, stamp};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::iter;
 
@@ -25,6 +26,7 @@ pub(super) fn proof<'a>(
             "the Authorization header is not text",
         ))?;
     let authorization = Authorization::parse(header)?;
+    check_digest(request)?;
     let date = request
         .header(DATE.as_str())
         .ok_or(Fault::MissingCredentials("x-sdk-date"))?;
@@ -40,6 +42,21 @@ pub(super) fn proof<'a>(
         signature: authorization.signature.to_vec(),
     };
     Ok((authorization.access_key, proof))
+}
+
+/// Who sends the body's digest along has signed that instead of the body, which must be the one that it is of.
+fn check_digest(request: &Request) -> Result<(), Fault> {
+    let digest = request.header("x-sdk-content-sha256").unwrap_or_default();
+    let is_of_body = digest.is_empty()
+        || digest == "UNSIGNED-PAYLOAD"
+        || request.body.is_empty()
+        || digest.eq_ignore_ascii_case(&hex::encode(Sha256::digest(request.body)));
+    if is_of_body {
+        return Ok(());
+    }
+    Err(Fault::MalformedCredentials(
+        "x-sdk-content-sha256 is not of this body",
+    ))
 }
 
 /// Signs a GET with the flat form: all headers that are there now, in the order of their names.

@@ -1,6 +1,7 @@
 //! The dialect `huawei-elb` against requests that real clients signed, against its golden files, and against itself.
 
 mod bad_input;
+mod elbaas;
 mod golden;
 mod identity;
 mod known_answers;
