@@ -1,7 +1,7 @@
 //! Huawei's job query: an HTTP status and a code, in the gateway's shape or in the service's.
 
 use super::wire::{Answer, Message};
-use super::{Case, MORE_THAN_1_MIB, Server, case, now, poll};
+use super::{Case, MORE_THAN_1_MIB, Server, case, now, poll, signed};
 use crate::program::{PROJECT, TOKEN};
 use serde_json::Value;
 
@@ -27,6 +27,7 @@ async fn bad_huawei_calls_are_refused_in_its_words() {
         caller.encodings(),
         caller.bodies(),
         caller.sizes(),
+        caller.submissions(),
     ];
     let good = || case("a good call", caller.good(), "200 SUCCESS");
     server
@@ -224,6 +225,53 @@ impl Caller {
                 chunked("zz\r\nabc\r\n0\r\n\r\n"),
                 "400 ELB.1001",
             ),
+        ]
+    }
+
+    fn submissions(&self) -> Vec<Case> {
+        let path = format!("/v1.0/{PROJECT}/elbaas/loadbalancers");
+        let listener = format!("/v1.0/{PROJECT}/elbaas/listeners/x/members");
+        let good =
+            r#"{"name":"a","vpc_id":"v","type":"External","bandwidth":1,"admin_state_up":true}"#;
+        let send = |method: &str, path: &str, body: &str| {
+            Message::new(method, path, &self.host)
+                .header("X-Auth-Token", TOKEN)
+                .body(body.as_bytes())
+        };
+        let post = |body: &str| send("POST", &path, body);
+        let signed = |digest: &str| {
+            signed::huawei("POST", &path, &self.host, good.as_bytes())
+                .header("X-Sdk-Content-Sha256", digest)
+        };
+        let wrong = good.replace("External", "Public");
+        vec![
+            case("no body", post(""), "400 ELB.1001"),
+            case("no JSON", post("{"), "400 ELB.1001"),
+            case("a list", post("[]"), "400 ELB.1001"),
+            case("nothing in it", post("{}"), "400 ELB.1001"),
+            case("a wrong type", post(&wrong), "400 ELB.1001"),
+            case("no list", send("POST", &listener, "{}"), "400 ELB.1001"),
+            case(
+                "members of nothing",
+                send(
+                    "POST",
+                    &listener,
+                    r#"[{"server_id":"s","address":"10.0.0.1"}]"#,
+                ),
+                "404 ELB.1002",
+            ),
+            case(
+                "an unknown one",
+                send("DELETE", &format!("{path}/x"), ""),
+                "404 ELB.1002",
+            ),
+            case("another method", send("PATCH", &path, ""), "404 APIGW.0101"),
+            case(
+                "another project",
+                send("POST", &path.replace(PROJECT, ELSEWHERE), good),
+                "403 APIGW.0302",
+            ),
+            case("another digest", signed(&"0".repeat(64)), "401 APIGW.0301"),
         ]
     }
 

@@ -75,7 +75,10 @@ impl App {
     }
 
     fn caller(&self, claim: &Claim) -> Result<Arc<Key>, Refusal> {
-        Ok(self.prove(identity::dialect(), claim)?)
+        let key = self.prove(identity::dialect(), claim)?;
+        let counted = self.rates.count(&key.id, self.engine.now());
+        counted.map_err(|retry_after_millis| Fault::Throttled { retry_after_millis })?;
+        Ok(key)
     }
 
     /// Whose token this is, if it is one that was made here and is still good.
