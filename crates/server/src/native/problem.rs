@@ -8,7 +8,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use longrun_dialects::Reply;
 use longrun_engine::EngineError;
-use longrun_model::{Invalid, OperationKey, Rejected, ResourceId};
+use longrun_model::{Invalid, OperationKey, Rejected, ResourceId, limits};
 
 /// What the types of problems begin with.
 const TYPE: &str = "urn:longrun:problem:";
@@ -40,6 +40,8 @@ pub(crate) enum Problem {
     LeaseLost,
     #[error("the result has been deleted")]
     Gone,
+    #[error("a report may have at most {max} resources", max = limits::RESOURCES_MAX)]
+    TooManyResources,
     #[error("a body may have at most {limit_bytes} bytes")]
     TooLarge { limit_bytes: usize },
     #[error("the body must be application/json")]
@@ -84,6 +86,11 @@ impl Problem {
             Self::StaleFence => ("stale-fence", StatusCode::CONFLICT, "Stale fence"),
             Self::LeaseLost => ("lease-lost", StatusCode::CONFLICT, "Lease lost"),
             Self::Gone => ("gone", StatusCode::GONE, "Result deleted"),
+            Self::TooManyResources => (
+                "too-many-resources",
+                StatusCode::BAD_REQUEST,
+                "Too many resources",
+            ),
             Self::TooLarge { .. } => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "Body too large"),
             Self::UnsupportedMediaType => (
                 "unsupported-media-type",

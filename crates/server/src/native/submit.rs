@@ -178,6 +178,7 @@ fn in_item(index: usize, problem: Problem) -> Problem {
         | Problem::StaleFence
         | Problem::LeaseLost
         | Problem::Gone
+        | Problem::TooManyResources
         | Problem::TooLarge { .. }
         | Problem::UnsupportedMediaType
         | Problem::IdempotencyMismatch

@@ -127,6 +127,15 @@ impl Told {
     }
 
     fn of(item: ReportItem) -> Self {
+        let resources = item.resources.as_ref().map_or(0, Vec::len);
+        if resources > limits::RESOURCES_MAX {
+            return Self {
+                id: item.id,
+                fence: item.fence,
+                report: Err(Problem::TooManyResources),
+                refused: Vec::new(),
+            };
+        }
         let mut refused = Vec::new();
         let mut results = Vec::new();
         for raw in item.resources.unwrap_or_default() {

@@ -366,6 +366,7 @@ fn types_are_documented() {
         (Problem::StaleFence, "stale-fence", 409),
         (Problem::LeaseLost, "lease-lost", 409),
         (Problem::Gone, "gone", 410),
+        (Problem::TooManyResources, "too-many-resources", 400),
         (Problem::TooLarge { limit_bytes: 1 }, "too-large", 413),
         (Problem::UnsupportedMediaType, "unsupported-media-type", 415),
         (Problem::IdempotencyMismatch, "idempotency-mismatch", 422),

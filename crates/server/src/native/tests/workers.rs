@@ -325,6 +325,49 @@ async fn wrong_reports_are_refused_and_the_others_kept() {
     );
 }
 
+#[tokio::test]
+async fn a_report_of_too_many_resources_is_refused_alone() {
+    let bench = Bench::new().await;
+    let resources = json!([{"id": "r"}, {"id": "s"}]);
+    let mut leases = Vec::new();
+    for _ in 0..3 {
+        bench
+            .submit(json!({"kind": "k", "resources": resources}))
+            .await;
+        leases.push(bench.lease("k").await);
+    }
+    let report = |index: usize, results: Vec<Value>| {
+        let (id, fence) = &leases[index];
+        json!({"id": id, "fence": fence, "resources": results})
+    };
+    let done = || json!({"id": "r", "status": "succeeded"});
+    let reports = json!({"reports": [
+        report(0, vec![done()]),
+        report(1, vec![done(); limits::RESOURCES_MAX + 1]),
+        report(2, vec![done(); limits::RESOURCES_MAX]),
+    ]});
+    let answer = bench.post("/api/v1/leases:report", &reports).send().await;
+    let accepted = |index: usize| {
+        let (id, fence) = &leases[index];
+        json!({"id": id, "fence": fence, "accepted": true, "reason": null, "status": "running", "refused": []})
+    };
+    let (id, fence) = &leases[1];
+    let refused = json!({
+        "id": id, "fence": fence, "accepted": false, "reason": "too-many-resources", "status": null, "refused": [],
+    });
+    assert_eq!(
+        answer.at("/reports"),
+        json!([accepted(0), refused, accepted(2)])
+    );
+    for ((id, _), succeeded) in leases.iter().zip([1, 0, 1]) {
+        let operation = bench.get(format!("/api/v1/operations/{id}")).send().await;
+        assert_eq!(
+            operation.at("/tally"),
+            json!({"succeeded": succeeded, "failed": 0, "unfinished": 2 - succeeded})
+        );
+    }
+}
+
 /// Reports of one call count in the order in which they stand, however many there are.
 #[tokio::test]
 async fn reports_keep_their_order() {
