@@ -330,3 +330,25 @@ pub(crate) fn many_accounts_are_served_in_turn(bed: &mut Bed) {
     assert_eq!(served.len(), 2_000);
     assert!(served.values().all(|count| *count == 1));
 }
+
+/// However much waits of one account, and however little a worker takes at a time, what another one hands in is among
+/// the first two that are handed out then, at once and later.
+pub(crate) fn a_flood_delays_a_single_one_by_one_turn(bed: &mut Bed) {
+    const FLOOD: usize = 100_000;
+    for _ in 0..FLOOD / 1_000 {
+        let many = (0..1_000).map(|_| Write::Submit(of("busy", "reboot", 0)));
+        bed.commit(many.collect());
+    }
+    for taken in [1, 2, 50, 1] {
+        // The turn is the busy one's before and after: it has been served alone.
+        assert_eq!(bed.lease(wish(taken)).len(), taken);
+        let single = bed.submit(of("small", "reboot", 0));
+        let mut next = keys(&bed.lease(wish(1)));
+        next.extend(keys(&bed.lease(wish(1))));
+        assert!(next.contains(&single.get()), "{taken}: {next:?}");
+        bed.reopen();
+        let single = bed.submit(of("small", "reboot", 0));
+        let round = keys(&bed.lease(wish(2)));
+        assert!(round.contains(&single.get()), "{taken}: {round:?}");
+    }
+}

@@ -99,6 +99,7 @@ suite! {
         shares_are_weighted
         no_more_run_than_may
         many_accounts_are_served_in_turn
+        a_flood_delays_a_single_one_by_one_turn
     }
     report {
         results_are_kept_one_by_one
