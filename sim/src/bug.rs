@@ -2,7 +2,10 @@
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use longrun_model::{Command, Operation, OperationKey, Timestamp};
+use longrun_model::{
+    Busy, Change, Command, Exclusive, Operation, OperationKey, ReleaseReason, Resource,
+    ResourceStatus, Resources, RetryScope, Submission, Timestamp,
+};
 use longrun_store::{
     AccessKey, Committed, Document, Due, Filter, HistoryEntry, Limits, Page, Store, StoreError,
     Write, Written,
@@ -17,29 +20,50 @@ pub enum Bug {
     StaleFence,
     /// A commit is acknowledged and, now and then, not made.
     LostCommit,
+    /// An operation cannot be found any more.
+    LostOperation,
     /// Results that were reported are forgotten when the lease is lost.
     ForgottenResults,
+    /// What failed is shown as if it had gone well.
+    FlatteredResult,
     /// The tally is not what the resources say.
     WrongTally,
+    /// An operation ends, and one of its resources does not.
+    OpenEnd,
+    /// The version does not grow.
+    FrozenVersion,
+    /// An event is missing in the history.
+    LostEvent,
+    /// The history does not tell that a lease was lost.
+    HiddenLoss,
     /// Nobody is told that a lease has ended.
     DeafTimers,
+    /// Deadlines are a millisecond late.
+    LateDeadline,
+    /// Deadlines are a millisecond early.
+    EarlyDeadline,
+    /// What is submitted for later is begun at once.
+    Hurry,
     /// An operation that ended can be begun anew.
     SecondLife,
     /// The same operation is handed to two workers under one fence.
     SharedFence,
-}
-
-impl Bug {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::StaleFence,
-        Self::LostCommit,
-        Self::ForgottenResults,
-        Self::WrongTally,
-        Self::DeafTimers,
-        Self::SecondLife,
-        Self::SharedFence,
-    ];
+    /// The fence that is shown is the one before.
+    LowFence,
+    /// There is one attempt more than the rule allows.
+    Tireless,
+    /// The first attempt is not counted.
+    UncountedAttempt,
+    /// What succeeded is tried again with what failed.
+    AllAgain,
+    /// Operations share the resources that they should not share.
+    NoLines,
+    /// What is to be refused while a resource is not free waits in line.
+    Patient,
+    /// What would wait in line is refused.
+    Impatient,
+    /// Operations of one kind are never handed out.
+    ForgottenKind,
 }
 
 /// A store with a bug.
@@ -111,6 +135,9 @@ impl Buggy {
             }
             writes = fenced;
         }
+        for write in &mut writes {
+            self.mistake(write);
+        }
         if self.is(Bug::LostCommit) && self.state().commits.is_multiple_of(9) {
             return self.pretend(&writes).await;
         }
@@ -161,28 +188,143 @@ impl Buggy {
         }
     }
 
-    /// What a read shows of `operation`.
-    fn show(&self, mut operation: Operation) -> Operation {
-        let state = self.state();
-        if self.is(Bug::WrongTally) && operation.tally.failed > 0 && operation.tally.total > 0 {
-            operation.tally.failed -= 1;
-            operation.tally.succeeded += 1;
-        }
-        let first = state.fresh.get(&operation.key);
-        if self.is(Bug::ForgottenResults) && operation.lease.is_none() {
-            if let Some(first) = first.filter(|_| !operation.phase.is_ended()) {
-                operation.resources = first.resources.clone();
-                operation.tally = first.tally;
+    /// Takes a wish for another one.
+    fn mistake(&self, write: &mut Write) {
+        match write {
+            Write::Submit(submission) => self.mistake_submission(submission),
+            Write::Lease(wish) if self.is(Bug::ForgottenKind) => {
+                wish.kinds.pop();
             }
-        } else if self.is(Bug::SecondLife)
-            && operation.phase.is_ended()
-            && state.commits.is_multiple_of(5)
-            && let Some(first) = first
-        {
-            return first.clone();
+            Write::SubmitAll(_)
+            | Write::Command { .. }
+            | Write::Lease(_)
+            | Write::PutAccessKey(_)
+            | Write::RemoveAccessKey(_)
+            | Write::PutDocument(_)
+            | Write::Recall { .. } => (),
         }
-        operation
     }
+
+    fn mistake_submission(&self, submission: &mut Submission) {
+        let moved = match self.bug {
+            Some(Bug::LateDeadline) => 1,
+            Some(Bug::EarlyDeadline) => -1,
+            Some(_) | None => 0,
+        };
+        submission.deadline_at = submission.deadline_at.map(|at| at.plus_millis(moved));
+        if self.is(Bug::Hurry) {
+            submission.not_before = None;
+        }
+        if let Some(rule) = submission.retry.as_mut().map(Arc::make_mut) {
+            rule.attempts_max += u32::from(self.is(Bug::Tireless));
+            if self.is(Bug::AllAgain) {
+                rule.scope = RetryScope::All;
+            }
+        }
+        if self.is(Bug::NoLines) {
+            submission.exclusive = None;
+        }
+        let busy = match self.bug {
+            Some(Bug::Patient) => Busy::Queue,
+            Some(Bug::Impatient) => Busy::Refuse,
+            Some(_) | None => return,
+        };
+        if let Some(exclusive) = &mut submission.exclusive {
+            let group = exclusive.group.clone();
+            *exclusive = Arc::new(Exclusive { group, busy });
+        }
+    }
+
+    /// What a read shows of `operation`; nothing if it is said not to be there.
+    fn show(&self, mut operation: Operation) -> Option<Operation> {
+        let Some(bug) = self.bug else {
+            return Some(operation);
+        };
+        let state = self.state();
+        let first = state.fresh.get(&operation.key);
+        let ended = operation.phase.is_ended();
+        match bug {
+            Bug::LostOperation if state.commits.is_multiple_of(11) => return None,
+            Bug::WrongTally if operation.tally.failed > 0 => {
+                operation.tally.failed -= 1;
+                operation.tally.succeeded += 1;
+            }
+            Bug::FlatteredResult => restate(&mut operation, |one| {
+                if one.status == ResourceStatus::Failed {
+                    one.status = ResourceStatus::Succeeded;
+                }
+            }),
+            Bug::OpenEnd if ended && !operation.removed => restate(&mut operation, |one| {
+                if one.id.as_str() == "a" {
+                    one.status = ResourceStatus::Running;
+                }
+            }),
+            Bug::FrozenVersion => operation.version = operation.version.min(2),
+            Bug::LowFence => operation.fence = operation.fence.saturating_sub(1),
+            Bug::UncountedAttempt => operation.attempt = operation.attempt.saturating_sub(1),
+            Bug::ForgottenResults if operation.lease.is_none() && !ended => {
+                if let Some(first) = first {
+                    operation.resources = first.resources.clone();
+                    operation.tally = first.tally;
+                }
+            }
+            Bug::SecondLife if ended && state.commits.is_multiple_of(5) => {
+                return first.cloned().or(Some(operation));
+            }
+            Bug::StaleFence
+            | Bug::LostCommit
+            | Bug::LostOperation
+            | Bug::ForgottenResults
+            | Bug::WrongTally
+            | Bug::OpenEnd
+            | Bug::LostEvent
+            | Bug::HiddenLoss
+            | Bug::DeafTimers
+            | Bug::LateDeadline
+            | Bug::EarlyDeadline
+            | Bug::Hurry
+            | Bug::SecondLife
+            | Bug::SharedFence
+            | Bug::Tireless
+            | Bug::AllAgain
+            | Bug::NoLines
+            | Bug::Patient
+            | Bug::Impatient
+            | Bug::ForgottenKind => (),
+        }
+        Some(operation)
+    }
+
+    /// What is told of a history.
+    fn retell(&self, mut entries: Vec<HistoryEntry>) -> Vec<HistoryEntry> {
+        if self.is(Bug::LostEvent) {
+            entries.retain(|entry| entry.number != 3);
+        }
+        if self.is(Bug::HiddenLoss) {
+            for entry in &mut entries {
+                if let Change::Released { reason } = entry.event.change
+                    && reason == ReleaseReason::Lost
+                {
+                    entry.event.change = Change::Unblocked;
+                }
+            }
+        }
+        entries
+    }
+}
+
+/// Changes the resources of an operation, and its tally with them.
+fn restate(operation: &mut Operation, change: impl FnMut(&mut Resource)) {
+    let mut resources: Vec<Resource> = operation.resources.iter().cloned().collect();
+    resources.iter_mut().for_each(change);
+    let count = |status| {
+        let same = resources.iter().filter(|one| one.status == status);
+        u32::try_from(same.count()).expect("there are few")
+    };
+    operation.tally.succeeded = count(ResourceStatus::Succeeded);
+    operation.tally.failed = count(ResourceStatus::Failed);
+    operation.tally.cancelled = count(ResourceStatus::Cancelled);
+    operation.resources = Resources::whole(resources);
 }
 
 impl Store for Buggy {
@@ -201,7 +343,7 @@ impl Store for Buggy {
     fn get(&self, key: OperationKey) -> BoxFuture<'_, Result<Option<Operation>, StoreError>> {
         async move {
             let found = self.store.get(key).await?;
-            Ok(found.map(|operation| self.show(operation)))
+            Ok(found.and_then(|operation| self.show(operation)))
         }
         .boxed()
     }
@@ -216,7 +358,11 @@ impl Store for Buggy {
         after: u64,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<HistoryEntry>, StoreError>> {
-        self.store.history(key, after, limit)
+        async move {
+            let found = self.store.history(key, after, limit).await?;
+            Ok(self.retell(found))
+        }
+        .boxed()
     }
 
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Due, StoreError>> {

@@ -1,6 +1,6 @@
 //! What must hold after every step, whatever happens.
 
-use crate::ledger::{Known, Ledger};
+use crate::ledger::Known;
 use longrun_model::{Operation, OperationKey, Resource, ResourceStatus, Tally};
 use longrun_store::{HistoryEntry, StoreError};
 
@@ -25,6 +25,9 @@ pub enum Violation {
     /// Two workers hold one fence.
     #[error("operation {0}: fence {1} was handed out twice")]
     FenceTwice(OperationKey, u64),
+    /// A lease began before the one before had ended, or one ended that nobody had.
+    #[error("operation {0}: its leases do not follow each other")]
+    Leases(OperationKey),
     /// A worker that had been succeeded was heard.
     #[error("operation {0}: a report with fence {1} was taken after fence {2} was given")]
     StaleTaken(OperationKey, u64, u64),
@@ -37,6 +40,41 @@ pub enum Violation {
     /// The history has a gap, or goes on after the end.
     #[error("operation {0}: the history is not numbered from 1 to its version")]
     History(OperationKey),
+    /// The history tells something else of a resource.
+    #[error("operation {0}: the history does not tell how `{1}` stands")]
+    Untold(OperationKey, String),
+    /// A resource had ended and is open, and no attempt has ended in between.
+    #[error("operation {0}: `{1}` had ended and is open again within an attempt")]
+    Reopened(OperationKey, String),
+    /// A resource that had succeeded is tried again, where only what failed is.
+    #[error("operation {0}: resource number {1} had succeeded and is tried again")]
+    SucceededAgain(OperationKey, u32),
+    /// There are more attempts than its rule allows.
+    #[error("operation {0} has had {1} attempts, more than it may")]
+    Attempts(OperationKey, u32),
+    /// Its attempts and leases are not those in its history.
+    #[error("operation {0} tells of {1:?} attempts and leases, its history of {2:?}")]
+    AttemptCount(OperationKey, (u32, u64), (u32, u64)),
+    /// It was begun before its time, or before the pause between attempts was over.
+    #[error("operation {0} was begun before its time")]
+    TooEarly(OperationKey),
+    /// It expired before its deadline.
+    #[error("operation {0} expired before its deadline")]
+    ExpiredEarly(OperationKey),
+    /// A timer has passed and nothing came of it.
+    #[error("operation {0} was due, and nothing happened")]
+    Overdue(OperationKey),
+    /// Two operations work on what they may not share.
+    #[error("operations {0} and {1} work on `{2}` at the same time")]
+    Together(OperationKey, OperationKey, String),
+    /// A submission was to be refused, and waits.
+    #[error("operation {0} was not refused, and `{1}` was not free")]
+    Crowded(OperationKey, String),
+    /// A submission was refused without a reason.
+    #[error(
+        "a submission was refused because of `{0}`, which it could have waited for or was free"
+    )]
+    WronglyRefused(String),
     /// After the chaos, something did not end.
     #[error("operation {0} does not end")]
     Stuck(OperationKey),
@@ -45,8 +83,8 @@ pub enum Violation {
     Store(#[from] StoreError),
 }
 
-/// Holds `operation`, as it is read now, against what is known of it.
-pub(crate) fn check(known: &Known, operation: &Operation) -> Result<(), Violation> {
+/// Holds `operation`, as it is read now, against how it was before.
+pub(crate) fn check_head(known: &Known, operation: &Operation) -> Result<(), Violation> {
     let key = operation.key;
     if operation.removed {
         return if known.may_be_removed {
@@ -59,12 +97,6 @@ pub(crate) fn check(known: &Known, operation: &Operation) -> Result<(), Violatio
     if operation.fence < known.fence {
         return Err(Violation::Fence(key));
     }
-    for (id, status) in &known.results {
-        let found = operation.resources.iter().find(|one| one.id.as_str() == id);
-        if found.is_none_or(|one| one.status != *status) {
-            return Err(Violation::LostResult(key, id.clone()));
-        }
-    }
     let Some(last) = &known.last else {
         return Ok(());
     };
@@ -76,6 +108,21 @@ pub(crate) fn check(known: &Known, operation: &Operation) -> Result<(), Violatio
         return Err(Violation::Version(key));
     }
     Ok(())
+}
+
+/// Holds the resources of `operation` against what was acknowledged and against its history up to now.
+pub(crate) fn check_results(known: &Known, operation: &Operation) -> Result<(), Violation> {
+    let told = known.trail.agrees(operation);
+    if let Err(Violation::Reopened(..)) = told {
+        return told;
+    }
+    for (id, status) in &known.results {
+        let found = operation.resources.iter().find(|one| one.id.as_str() == id);
+        if found.is_none_or(|one| one.status != *status) {
+            return Err(Violation::LostResult(operation.key, id.clone()));
+        }
+    }
+    told
 }
 
 fn check_tally(operation: &Operation) -> Result<(), Violation> {
@@ -98,7 +145,7 @@ fn check_tally(operation: &Operation) -> Result<(), Violation> {
     Ok(())
 }
 
-/// The history is numbered without a gap, up to the version.
+/// The history, read as a whole, is numbered without a gap, up to the version.
 pub(crate) fn check_history(
     operation: &Operation,
     history: &[HistoryEntry],
@@ -109,10 +156,4 @@ pub(crate) fn check_history(
     } else {
         Err(Violation::History(operation.key))
     }
-}
-
-/// Everything that is known has ended.
-pub(crate) fn check_ended(ledger: &Ledger) -> Result<(), Violation> {
-    let open = ledger.operations.iter().find(|(_, known)| !known.is_over());
-    open.map_or(Ok(()), |(key, _)| Err(Violation::Stuck(*key)))
 }
