@@ -3,7 +3,8 @@
 //!
 //! The program is the one that `LONGRUN_BIN` names, or else the one that cargo has built beside this test. The SDKs run
 //! in the Python that `LONGRUN_TEST_PYTHON` names; without it their tests say that they are skipped (Tencent's
-//! command line is the one that `LONGRUN_TEST_TCCLI` names), as do those of servers
+//! command line is the one that `LONGRUN_TEST_TCCLI` names), as does the one of pytest without the Python that
+//! `LONGRUN_TEST_PYTEST` names, and those of servers
 //! that share a database without the PostgreSQL server that `LONGRUN_TEST_POSTGRES` names; `LONGRUN_TEST_POSTGRES_PROGRAMS`
 //! is the folder with its programs, for tests that start and kill databases of their own.
 
@@ -11,6 +12,7 @@ mod api;
 mod bad_input;
 mod cli;
 mod crash;
+mod emulate;
 mod executors;
 mod gateway;
 mod identity;

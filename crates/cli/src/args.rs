@@ -1,7 +1,7 @@
 //! What can be typed. The arguments of each command stand beside the command.
 
 use crate::commands::{
-    backup, bulk, check, keys, list, migrate, one, serve, shell, submit, track, work,
+    backup, bulk, check, emulate, keys, list, migrate, one, serve, shell, submit, track, work,
 };
 use crate::demo;
 use crate::wait;
@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Demo(demo::Args),
     /// Runs the server
     Serve(serve::Args),
+    /// Emulates the clouds: the server, with scripts in place of workers
+    Emulate(emulate::Args),
     /// Submits an operation
     Submit(submit::Args),
     /// Lets the server follow a cloud's task: an operation that mirrors it, and outlives the cloud's memory
@@ -78,14 +80,13 @@ mod tests {
     fn what_can_be_typed_and_what_cannot() {
         for (line, good) in [
             ("demo", true),
-            (
-                "demo Cargo.toml README.md --exit --listen 127.0.0.1:0",
-                true,
-            ),
+            ("demo a b --exit --listen 127.0.0.1:0", true),
             (
                 "serve --config x.toml --listen 127.0.0.1:0 --store memory: --dev",
                 true,
             ),
+            ("emulate a.toml --clock frozen --dev --replay t.jsonl", true),
+            ("emulate --clock slow", false),
             ("serve --listen nowhere", false),
             ("serve --store longrun.db", false),
             (

@@ -15,7 +15,6 @@ mod logging;
 mod out;
 mod settings;
 mod signals;
-mod span;
 mod table;
 mod wait;
 

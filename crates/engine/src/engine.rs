@@ -14,8 +14,8 @@ use longrun_store::{
     Filter, HistoryEntry, LeaseWish, Limits, Page, Store, StoreError, Submitted, Write, Written,
 };
 use parking_lot::{Mutex, RwLock};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -45,7 +45,13 @@ pub(crate) struct Shared {
     stuck: tokio::sync::Mutex<Option<(Timestamp, StuckFigures)>>,
     /// Whether nobody is to wait any more.
     ending: watch::Sender<bool>,
+    /// Who sees everything.
+    observer: OnceLock<Observer>,
 }
+
+/// Is shown each operation as a commit has left it, in the order of the commits and before anybody is answered, with
+/// those of its resources that the commit needed. It is called on the thread that commits and must not block.
+pub type Observer = Box<dyn Fn(&Operation) + Send + Sync>;
 
 /// Takes commands, answers questions, and lets time pass.
 pub struct Engine {
@@ -84,6 +90,9 @@ impl Shared {
         self.watchers.publish(operation);
         self.workers.publish(operation);
         self.free(operation);
+        if let Some(observer) = self.observer.get() {
+            observer(operation);
+        }
         if let Some(due_at) = operation.due_at() {
             self.alarm.note(due_at);
         }
@@ -117,6 +126,7 @@ impl Engine {
             limits: RwLock::default(),
             stuck: tokio::sync::Mutex::default(),
             ending: watch::Sender::new(false),
+            observer: OnceLock::new(),
         });
         let (committing, runtime) = (Arc::clone(&shared), Handle::current());
         let committer = std::thread::Builder::new()
@@ -137,6 +147,28 @@ impl Engine {
     pub fn limit(&self, limits: Limits) {
         self.shared.store.limit(limits.clone());
         *self.shared.limits.write() = limits;
+    }
+
+    /// Shows `observer` everything from here on. There can be one.
+    pub fn observe(&self, observer: Observer) {
+        let is_first = self.shared.observer.set(observer).is_ok();
+        assert!(is_first, "an engine has one observer");
+    }
+
+    /// Lets everything happen whose time has come, without waiting for the clock to ring, and says when the next timer
+    /// runs out.
+    pub async fn tick(&self) -> Result<Option<Timestamp>, EngineError> {
+        let shared = &self.shared;
+        loop {
+            let due = shared.store.due(shared.now(), ticks::TICKS_MAX).await;
+            let due = due.map_err(|error| unavailable(&error))?;
+            if due.keys.is_empty() {
+                return Ok(due.next_at);
+            }
+            if !ticks::tick(shared, due.keys).await {
+                return Err(EngineError::Unavailable);
+            }
+        }
     }
 
     /// Answers everybody who waits as if their time were over, now and from here on: a server that ends has to finish
@@ -328,15 +360,17 @@ impl Engine {
             return Ok(leased);
         }
         let worker = self.shared.workers.join(&wish);
+        let mut patience = self.shared.clock.sleep_until(give_up_at);
         loop {
             let leased = self.lease_now(&wish).await?;
-            if !leased.is_empty() || self.now() >= give_up_at {
+            if !leased.is_empty() {
                 return Ok(leased);
             }
-            let look_at = give_up_at.min(self.now().plus_millis(LOOK_MILLIS));
+            let look_at = self.now().plus_millis(LOOK_MILLIS);
             tokio::select! {
                 () = worker.called() => (),
                 () = self.shared.clock.sleep_until(look_at) => (),
+                () = &mut patience => return self.lease_now(&wish).await,
                 () = self.shared.ending() => return Ok(Vec::new()),
             }
             worker.follow();

@@ -18,6 +18,6 @@ mod ticks;
 mod watch;
 
 pub use clock::Clock;
-pub use engine::{Commanded, Engine};
+pub use engine::{Commanded, Engine, Observer};
 pub use error::EngineError;
 pub use figures::{Figures, Snapshot, StuckFigures};

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use tokio::sync::Notify;
 
 /// Operations that are ticked at a time.
-const TICKS_MAX: usize = 1_000;
+pub(crate) const TICKS_MAX: usize = 1_000;
 /// How long to wait after the store did not answer.
 const PAUSE_MILLIS: i64 = 1_000;
 /// How long to sleep when nothing is due: a bound on what a jump of the clock can do.
@@ -79,7 +79,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 }
 
 /// Ticks these operations; false if the store did not do it.
-async fn tick(shared: &Shared, keys: Vec<OperationKey>) -> bool {
+pub(crate) async fn tick(shared: &Shared, keys: Vec<OperationKey>) -> bool {
     let ticks = keys.into_iter().map(|key| {
         shared.commits.commit(Write::Command {
             key,

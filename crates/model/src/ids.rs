@@ -6,7 +6,9 @@
 
 use aes::Aes128;
 use aes::cipher::{Block, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// An operation's key: positive and below 2^53, so that every JSON reader keeps it exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +43,14 @@ impl fmt::Display for OperationKey {
 #[derive(Clone)]
 pub struct Ids {
     cipher: Aes128,
+    /// Texts that were chosen for keys instead.
+    chosen: Option<Arc<Chosen>>,
+}
+
+#[derive(Default)]
+struct Chosen {
+    keys: HashMap<Box<str>, OperationKey>,
+    texts: HashMap<OperationKey, IdText>,
 }
 
 /// What the native and the Alibaba ids begin with.
@@ -51,11 +61,39 @@ impl Ids {
     pub fn new(secret: [u8; 16]) -> Self {
         Self {
             cipher: Aes128::new(&secret.into()),
+            chosen: None,
         }
+    }
+
+    /// The same, but these operations are known by these texts as well. One of 32 hexadecimal digits, with or without
+    /// `op-`, is also what the operation is called from then on. For emulators alone: such a text can be guessed.
+    #[must_use]
+    pub fn with_chosen<'t>(
+        mut self,
+        chosen: impl IntoIterator<Item = (OperationKey, &'t str)>,
+    ) -> Self {
+        let mut all = Chosen::default();
+        for (key, text) in chosen {
+            let bare = bare(text);
+            all.keys.insert(bare.into(), key);
+            let is_id = bare.len() == 32 && bare.bytes().all(|byte| digit(byte).is_some());
+            if is_id {
+                let mut id = [0; 35];
+                id[..PREFIX.len()].copy_from_slice(PREFIX.as_bytes());
+                id[PREFIX.len()..].copy_from_slice(bare.as_bytes());
+                all.texts.insert(key, IdText(id));
+            }
+        }
+        self.chosen = (!all.keys.is_empty()).then(|| Arc::new(all));
+        self
     }
 
     /// The text of `key`.
     pub fn text(&self, key: OperationKey) -> IdText {
+        let chosen = self.chosen.as_ref();
+        if let Some(text) = chosen.and_then(|chosen| chosen.texts.get(&key)) {
+            return *text;
+        }
         let mut block = Block::<Aes128>::default();
         block[..8].copy_from_slice(&key.0.to_be_bytes());
         self.cipher.encrypt_block(&mut block);
@@ -70,7 +108,12 @@ impl Ids {
 
     /// The key that `text` stands for: `op-` and 32 hexadecimal digits, or the digits alone.
     pub fn key(&self, text: &str) -> Option<OperationKey> {
-        let digits = text.strip_prefix(PREFIX).unwrap_or(text).as_bytes();
+        let bare = bare(text);
+        let chosen = self.chosen.as_ref();
+        if let Some(key) = chosen.and_then(|chosen| chosen.keys.get(bare)) {
+            return Some(*key);
+        }
+        let digits = bare.as_bytes();
         if digits.len() != 32 {
             return None;
         }
@@ -91,6 +134,11 @@ impl fmt::Debug for Ids {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Ids")
     }
+}
+
+/// The text without what native ids begin with.
+fn bare(text: &str) -> &str {
+    text.strip_prefix(PREFIX).unwrap_or(text)
 }
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -153,6 +201,21 @@ mod tests {
             };
             assert_eq!(ids.key(&format!("{}{other}", &text.digits()[..31])), None);
         }
+    }
+
+    #[test]
+    fn chosen_texts_lead_to_their_keys_and_ids_are_written() {
+        let [one, two] = [1, 2].map(|number| OperationKey::new(number).unwrap());
+        let id = "4010b39b4fd3d5ff014fd943bac41619";
+        let plain = Ids::new([7; 16]);
+        let ids = plain.clone().with_chosen([(one, id), (two, "op_x")]);
+        assert_eq!(ids.text(one).digits(), id);
+        assert_eq!(ids.key(&format!("op-{id}")), Some(one));
+        assert_eq!(ids.key("op_x"), Some(two));
+        // A text that no id looks like is understood, and never written.
+        assert_eq!(ids.text(two), plain.text(two));
+        assert_eq!(ids.key(plain.text(two).digits()), Some(two));
+        assert_eq!(plain.key(id), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::keys::{Key, KeyRing};
 use crate::rates::Rates;
 use crate::replay::Replays;
 use crate::shelves::Shelves;
-use crate::{KindSettings, MasterKey};
+use crate::{Interference, KindSettings, MasterKey};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use longrun_dialects::Options;
@@ -18,7 +18,7 @@ use std::sync::atomic::AtomicBool;
 
 /// The running server, as a request sees it.
 pub(crate) struct App {
-    pub(crate) engine: Engine,
+    pub(crate) engine: Arc<Engine>,
     pub(crate) ids: Ids,
     pub(crate) keys: KeyRing,
     pub(crate) replays: Replays,
@@ -32,6 +32,8 @@ pub(crate) struct App {
     pub(crate) stuck: StuckRule,
     /// The clouds that tasks are followed in.
     pub(crate) gateway: Gateway,
+    /// Who meddles with polls, if anybody does.
+    pub(crate) interference: Option<Arc<dyn Interference>>,
     /// Whether the server is about to end and wants no new work.
     pub(crate) draining: AtomicBool,
     /// Whether requests came over TLS.

@@ -6,6 +6,7 @@ use crate::keys::Key;
 use crate::native;
 use crate::policy::{Ask, Decision};
 use crate::replay::Nonce;
+use crate::{Meddled, Polled, Spoiling, SystemClock, spoiled};
 use axum::Router;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
@@ -17,8 +18,9 @@ use longrun_dialects::{
     Call, Claim, Dialect, Fault, Identity, Lent, OperationRef, Order, Reply, Request, Wish,
     identity,
 };
-use longrun_engine::EngineError;
+use longrun_engine::{Clock, EngineError};
 use longrun_model::{Operation, OperationKey, Timestamp};
+use parking_lot::RwLock;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tower::ServiceExt;
@@ -35,6 +37,26 @@ pub(crate) struct Edge {
     native: Router,
 }
 
+/// Where requests come in. What lies behind it can be exchanged as a whole, between two requests.
+pub(crate) struct Door(RwLock<Arc<Edge>>);
+
+impl Door {
+    /// A door to `edge`.
+    pub(crate) fn new(edge: Arc<Edge>) -> Self {
+        Self(RwLock::new(edge))
+    }
+
+    /// What lies behind it now.
+    pub(crate) fn edge(&self) -> Arc<Edge> {
+        Arc::clone(&self.0.read())
+    }
+
+    /// Puts another one behind it.
+    pub(crate) fn exchange(&self, edge: Arc<Edge>) {
+        *self.0.write() = edge;
+    }
+}
+
 /// A body, as far as it came.
 struct Received {
     bytes: Bytes,
@@ -42,8 +64,8 @@ struct Received {
 }
 
 impl Edge {
-    pub(crate) fn new(app: Arc<App>) -> Self {
-        let native = native::router(Arc::clone(&app));
+    pub(crate) fn new(app: Arc<App>, annex: Router) -> Self {
+        let native = native::router(Arc::clone(&app), annex);
         Self { app, native }
     }
 
@@ -122,12 +144,16 @@ impl Edge {
         let mut response = respond(match &outcome {
             Ok(Done::Told(reply)) => reply.clone(),
             Ok(Done::Operation(operation)) => dialect.answer(&frame, &lent, Ok(operation)),
+            Ok(Done::Polled(told)) => dialect.answer(&frame, &lent, Ok(&told.operation)),
             Ok(Done::Task(operation, called)) => {
                 let called = Some(&**called);
                 dialect.answer(&frame, &Lent { called, ..lent }, Ok(operation))
             }
             Err(fault) => dialect.answer(&frame, &lent, Err(fault)),
         });
+        if let Ok(Done::Polled(told)) = outcome {
+            return spoiled::spoil(response, told.outcome).await;
+        }
         if let Ok(Done::Operation(operation) | Done::Task(operation, _)) = &outcome
             && let Some(since) = self.app.gateway.stale_since(operation)
         {
@@ -220,6 +246,8 @@ pub(crate) enum Done {
     Operation(Arc<Operation>),
     /// An operation that follows a task of another cloud, and what it is called there.
     Task(Arc<Operation>, String),
+    /// The same, to a poll that somebody has meddled with.
+    Polled(Told),
     /// An answer that is written already.
     Told(Reply),
 }
@@ -234,6 +262,14 @@ pub(crate) struct Asker<'a> {
     peer: IpAddr,
     secure: bool,
     now: Timestamp,
+}
+
+/// What a caller is told.
+pub(crate) struct Told {
+    /// The operation that was asked about, or made.
+    pub(crate) operation: Arc<Operation>,
+    /// What becomes of the answer.
+    pub(crate) outcome: Option<Spoiling>,
 }
 
 impl App {
@@ -284,8 +320,11 @@ impl App {
                 match self.poll_upstream(&asker, path, &operation, group).await {
                     // Numbers are given by clouds and here.
                     None | Some(Err(Fault::NotFound)) => {
-                        let polled = self.poll(&asker, &operation, group);
-                        polled.await.map(Done::Operation)
+                        let operation = self.poll(&asker, &operation, group).await?;
+                        match self.meddle(&operation, Some(dialect.name())).await {
+                            None => Ok(Done::Operation(operation)),
+                            Some(told) => told.map(Done::Polled),
+                        }
                     }
                     Some(told) => told,
                 }
@@ -297,6 +336,34 @@ impl App {
             }
             Wish::Manage(order) => self.manage(*order, &asker, lent).await,
         }
+    }
+
+    /// What becomes of a poll of `operation` that is allowed, if somebody meddles with polls.
+    pub(crate) async fn meddle(
+        &self,
+        operation: &Arc<Operation>,
+        dialect: Option<&str>,
+    ) -> Option<Result<Told, Fault>> {
+        let interference = self.interference.as_ref()?;
+        let polled = Polled {
+            engine: &self.engine,
+            ids: &self.ids,
+            operation,
+            dialect,
+        };
+        let meddling = interference.poll(polled).await;
+        if !meddling.delay.is_zero() {
+            tokio::time::sleep(meddling.delay).await;
+        }
+        let outcome = match meddling.outcome {
+            Meddled::Refused(fault) => return Some(Err(fault)),
+            Meddled::Spoiled(spoiling) => Some(spoiling),
+            Meddled::Nothing => None,
+        };
+        Some(Ok(Told {
+            operation: meddling.operation.unwrap_or_else(|| Arc::clone(operation)),
+            outcome,
+        }))
     }
 
     /// Tells how an operation stands, if the caller may know.
@@ -339,7 +406,8 @@ impl App {
             .proof
             .as_ref()
             .ok_or(Fault::MissingCredentials("Signature"))?;
-        let now = self.engine.now();
+        // Whoever signs knows no clock but the world's.
+        let now = SystemClock.now();
         dialect.verify(proof, &key.secret, now)?;
         if claim
             .session_token

@@ -26,7 +26,9 @@ mod replay;
 mod server;
 mod settings;
 mod shelves;
+mod spoiled;
 mod store_url;
+mod surroundings;
 
 pub use clock::SystemClock;
 pub use executors::{
@@ -43,6 +45,9 @@ pub use longrun_store::Share;
 pub use master_key::{MasterKey, MasterKeyError};
 pub use moving::migrate;
 pub use policy::PolicyError;
-pub use server::{Server, StartError};
+pub use server::{DEV_ACCOUNT, DEV_PROJECT, Server, StartError};
 pub use settings::{Dev, ExecutorSettings, KindSettings, Settings, TOKEN_MS_USUAL, Tls};
 pub use store_url::{NoStore, StoreUrl};
+pub use surroundings::{
+    Interference, Meddled, Meddling, Polled, Spoiling, Surroundings, invalid_value, not_available,
+};

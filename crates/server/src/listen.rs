@@ -1,12 +1,12 @@
 //! Sockets: accepting connections, speaking HTTP over them, and letting them end in peace.
 
-use crate::edge::Edge;
+use crate::edge::Door;
 use crate::refusals::{HEAD_BYTES_MAX, Refusing};
+use crate::spoiled;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,14 +26,14 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) async fn run(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    edge: Arc<Edge>,
+    door: Arc<Door>,
     mut stop: oneshot::Receiver<()>,
 ) {
     let connections = Arc::new(GracefulShutdown::new());
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => open(stream, peer, tls.clone(), &edge, &connections),
+                Ok((stream, peer)) => open(stream, peer, tls.clone(), &door, &connections),
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -53,20 +53,20 @@ fn open(
     stream: TcpStream,
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
-    edge: &Arc<Edge>,
+    door: &Arc<Door>,
     connections: &GracefulShutdown,
 ) {
     // Answers are written whole; waiting for more to send would only make them late.
     let _ = stream.set_nodelay(true);
     let watcher = connections.watcher();
-    let edge = Arc::clone(edge);
+    let door = Arc::clone(door);
     // Two tasks and not one that can do both: a connection without TLS, and whoever waits on it, shall not take the
     // room that TLS needs.
     match tls {
-        None => drop(tokio::spawn(tell(peer, serve(stream, peer, edge, watcher)))),
+        None => drop(tokio::spawn(tell(peer, serve(stream, peer, door, watcher)))),
         Some(tls) => drop(tokio::spawn(tell(peer, async move {
             let stream = tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await??;
-            serve(stream, peer, edge, watcher).await
+            serve(stream, peer, door, watcher).await
         }))),
     }
 }
@@ -83,19 +83,19 @@ type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     stream: S,
     peer: SocketAddr,
-    edge: Arc<Edge>,
+    door: Arc<Door>,
     watcher: hyper_util::server::graceful::Watcher,
 ) -> Ended {
-    let serving = Arc::clone(&edge);
+    let serving = Arc::clone(&door);
     let service = service_fn(move |request| {
-        let edge = Arc::clone(&serving);
-        async move { Ok::<_, Infallible>(edge.serve(request, peer.ip()).await) }
+        let edge = serving.edge();
+        async move { spoiled::kept(edge.serve(request, peer.ip()).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(Refusing::new(stream, edge)), service);
+        .serve_connection(TokioIo::new(Refusing::new(stream, door)), service);
     watcher.watch(connection).await?;
     Ok(())
 }

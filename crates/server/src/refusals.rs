@@ -4,7 +4,7 @@
 //! cloud's client cannot read that. This wrapper around a connection remembers how each request begins; when the library
 //! writes such a bare refusal, it writes the caller's own dialect's error instead.
 
-use crate::edge::Edge;
+use crate::edge::{Door, Edge};
 use crate::native;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -25,7 +25,7 @@ const REMEMBERED_BYTES: usize = 1_024;
 /// A connection whose bare refusals are put into the caller's words.
 pub(crate) struct Refusing<S> {
     stream: S,
-    edge: Arc<Edge>,
+    door: Arc<Door>,
     /// How the current request begins.
     beginning: Vec<u8>,
     /// Whether the next byte that is read begins a request.
@@ -35,10 +35,10 @@ pub(crate) struct Refusing<S> {
 }
 
 impl<S> Refusing<S> {
-    pub(crate) fn new(stream: S, edge: Arc<Edge>) -> Self {
+    pub(crate) fn new(stream: S, door: Arc<Door>) -> Self {
         Self {
             stream,
-            edge,
+            door,
             beginning: Vec::new(),
             between: true,
             instead: Bytes::new(),
@@ -59,7 +59,7 @@ impl<S> Refusing<S> {
     fn translate(&mut self, written: &[u8]) -> Option<Bytes> {
         self.between = true;
         let fault = bare_refusal(written)?;
-        Some(refuse(&self.edge, &self.beginning, &fault))
+        Some(refuse(&self.door.edge(), &self.beginning, &fault))
     }
 }
 

@@ -1,8 +1,7 @@
 //! A server from its start to its end.
 
 use crate::app::App;
-use crate::clock::SystemClock;
-use crate::edge::Edge;
+use crate::edge::{Door, Edge};
 use crate::executors::{self, Crew};
 use crate::gateway::{self, Gateway};
 use crate::identity::Identity;
@@ -10,8 +9,8 @@ use crate::keys::{self, KeyError, KeyRing, KeyWish, NewKey, UserWish};
 use crate::rates::Rates;
 use crate::replay::Replays;
 use crate::shelves::Shelves;
-use crate::{Dev, MasterKey, Settings, Tls, chance, listen};
-use longrun_engine::{Clock, Engine, EngineError};
+use crate::{Dev, MasterKey, Settings, Surroundings, Tls, chance, listen};
+use longrun_engine::{Engine, EngineError};
 use longrun_model::Ids;
 use longrun_store::{Store, StoreError};
 use rustls::pki_types::pem::{self, PemObject};
@@ -32,22 +31,29 @@ const KEYS_PAUSE: Duration = Duration::from_millis(2_500);
 /// How long may be taken to hand what is followed to other servers.
 const HAND_BACK_TIMEOUT: Duration = Duration::from_secs(5);
 /// The project of the key for development.
-const DEV_PROJECT: &str = "0123456789abcdef0123456789abcdef";
+pub const DEV_PROJECT: &str = "0123456789abcdef0123456789abcdef";
 /// What the project is called: a region, as the clouds call theirs.
 const DEV_PROJECT_NAME: &str = "eu-de";
 /// Its account.
-const DEV_ACCOUNT: &str = "dev";
+pub const DEV_ACCOUNT: &str = "dev";
 /// Who logs in for it.
 const DEV_USER: &str = "dev";
 
 /// A server that runs.
 pub struct Server {
-    app: Arc<App>,
+    world: World,
+    door: Arc<Door>,
     address: SocketAddr,
-    dev_key: Option<NewKey>,
     stop: oneshot::Sender<()>,
-    crew: Crew,
     listening: JoinHandle<()>,
+}
+
+/// Everything behind the sockets.
+struct World {
+    app: Arc<App>,
+    edge: Arc<Edge>,
+    dev_key: Option<NewKey>,
+    crew: Crew,
     /// What reads the access keys that other servers change, if there may be any.
     reloading: Option<AbortHandle>,
     /// Who follows tasks of other clouds, if there are any, and what ends it.
@@ -104,8 +110,16 @@ impl StartError {
 
 impl Server {
     /// Starts a server over `store`. Once this returns, requests are answered.
-    pub async fn start(mut settings: Settings, store: Arc<dyn Store>) -> Result<Self, StartError> {
-        let duties = executors::duties(&mut settings)?;
+    pub async fn start(settings: Settings, store: Arc<dyn Store>) -> Result<Self, StartError> {
+        Self::start_among(settings, store, Surroundings::default()).await
+    }
+
+    /// The same, with something around it that is not as usual.
+    pub async fn start_among(
+        settings: Settings,
+        store: Arc<dyn Store>,
+        surroundings: Surroundings,
+    ) -> Result<Self, StartError> {
         let acceptor = settings.tls.as_ref().map(acceptor).transpose()?;
         let address = settings.listen;
         let listener = TcpListener::bind(address)
@@ -114,21 +128,88 @@ impl Server {
         let address = listener
             .local_addr()
             .map_err(|source| StartError::Listen { address, source })?;
-        let engine = Engine::start(store, Arc::new(SystemClock));
+        let world = World::begin(settings, store, surroundings).await?;
+        let door = Arc::new(Door::new(Arc::clone(&world.edge)));
+        let (stop, stopped) = oneshot::channel();
+        let listening = listen::run(listener, acceptor, Arc::clone(&door), stopped);
+        let listening = tokio::spawn(listening);
+        tracing::info!(%address, tls = world.app.secure, "listening");
+        Ok(Self {
+            world,
+            door,
+            address,
+            stop,
+            listening,
+        })
+    }
+
+    /// Puts another store behind the same sockets, as if the server had been started over it. Requests that come from
+    /// then on are answered out of it; those that run are answered out of the old one, which ends.
+    pub async fn renew(
+        &mut self,
+        settings: Settings,
+        store: Arc<dyn Store>,
+        surroundings: Surroundings,
+    ) -> Result<(), StartError> {
+        let world = World::begin(settings, store, surroundings).await?;
+        self.door.exchange(Arc::clone(&world.edge));
+        let old = std::mem::replace(&mut self.world, world);
+        old.drain();
+        old.end(async {}).await;
+        Ok(())
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The key for development, if one was made at this start.
+    pub fn dev_key(&self) -> Option<&NewKey> {
+        self.world.dev_key.as_ref()
+    }
+
+    /// Takes no more requests, lets those that run finish, commits what waits, and ends.
+    pub async fn stop(self) {
+        self.world.drain();
+        // If nobody listens any more, there is nobody to tell.
+        let _ = self.stop.send(());
+        self.world.end(self.listening).await;
+        tracing::info!("ended");
+    }
+}
+
+impl World {
+    async fn begin(
+        mut settings: Settings,
+        store: Arc<dyn Store>,
+        surroundings: Surroundings,
+    ) -> Result<Self, StartError> {
+        let duties = executors::duties(&mut settings)?;
+        let engine = Arc::new(Engine::start(store, surroundings.clock));
         engine.limit(settings.limits());
-        let ids = Ids::new(engine.id_secret(chance::secret_bytes()).await?);
+        let id_secret = surroundings.id_secret.unwrap_or_else(chance::secret_bytes);
+        let chosen = surroundings.ids.iter().map(|(key, text)| (*key, &**text));
+        let ids = Ids::new(engine.id_secret(id_secret).await?).with_chosen(chosen);
         let keys = KeyRing::default();
         let access_keys = engine.access_keys().await?;
         for access_key in &access_keys {
             keys.put(access_key, &settings.master_key);
         }
+        let master_key = &settings.master_key;
         let dev_key = match &settings.dev {
             // Keys that another master key has sealed are keys all the same.
             Some(dev) if access_keys.is_empty() => {
-                Some(make_dev_key(dev, &engine, &keys, &settings.master_key).await?)
+                Some(make_key(dev_wish(dev), &engine, &keys, master_key).await?)
             }
             _ => None,
         };
+        for wish in surroundings.keys {
+            let id = wish.id.as_deref();
+            if id.is_none_or(|id| keys.by_id(id).is_none()) {
+                make_key(wish, &engine, &keys, master_key).await?;
+            }
+        }
         let (gateway, looks) = Gateway::new(settings.upstreams);
         let app = Arc::new(App {
             engine,
@@ -143,9 +224,13 @@ impl Server {
             kinds: settings.kinds,
             stuck: settings.stuck,
             gateway,
+            interference: surroundings.interference,
             draining: AtomicBool::new(false),
-            secure: acceptor.is_some(),
+            secure: settings.tls.is_some(),
         });
+        if let Some(interference) = &app.interference {
+            interference.begin(Arc::clone(&app.engine)).await?;
+        }
         let reloading = app
             .engine
             .is_shared()
@@ -157,51 +242,37 @@ impl Server {
                 tokio::spawn(gateway::run(Arc::clone(&app), looks, stopped)),
             )
         });
-        let edge = Arc::new(Edge::new(Arc::clone(&app)));
-        let (stop, stopped) = oneshot::channel();
-        let listening = tokio::spawn(listen::run(listener, acceptor, edge, stopped));
-        tracing::info!(%address, tls = app.secure, "listening");
         let crew = Crew::start(&app, duties);
+        let edge = Arc::new(Edge::new(Arc::clone(&app), surroundings.annex));
         Ok(Self {
             app,
-            address,
+            edge,
             dev_key,
-            stop,
             crew,
-            listening,
             reloading,
             tracking,
         })
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// The key for development, if one was made at this start.
-    pub fn dev_key(&self) -> Option<&NewKey> {
-        self.dev_key.as_ref()
-    }
-
-    /// Takes no more requests, lets those that run finish, commits what waits, and ends.
-    pub async fn stop(self) {
+    /// Answers those who wait, and begins nothing.
+    fn drain(&self) {
         self.app.draining.store(true, SeqCst);
         self.crew.halt();
         self.reloading.iter().for_each(AbortHandle::abort);
         self.app.engine.end_waits();
-        // If nobody listens any more, there is nobody to tell.
-        let _ = self.stop.send(());
-        let _ = tokio::join!(self.listening, self.crew.end());
+    }
+
+    /// Waits for those who are still being served and for what has been begun here, commits what waits, and ends.
+    async fn end<T>(self, served: impl Future<Output = T>) {
+        let _ = tokio::join!(served, self.crew.end());
         if let Some((stop, tracking)) = self.tracking {
             // It may have ended by itself.
             let _ = stop.send(());
             let _ = tokio::time::timeout(HAND_BACK_TIMEOUT, tracking).await;
         }
-        let app = self.app;
+        let engine = Arc::clone(&self.app.engine);
         // Waits for the thread that commits, which is no thing to do on a thread of the runtime.
-        let _ = tokio::task::spawn_blocking(move || app.engine.stop()).await;
-        tracing::info!("ended");
+        let _ = tokio::task::spawn_blocking(move || engine.stop()).await;
     }
 }
 
@@ -217,14 +288,10 @@ async fn reload_keys(app: Arc<App>) {
     }
 }
 
-async fn make_dev_key(
-    dev: &Dev,
-    engine: &Engine,
-    keys: &KeyRing,
-    master_key: &MasterKey,
-) -> Result<NewKey, StartError> {
+/// The key for development, as a wish.
+fn dev_wish(dev: &Dev) -> KeyWish {
     let (id, secret) = dev.key.clone().unzip();
-    let wish = KeyWish {
+    KeyWish {
         id,
         secret,
         token: dev.token.clone(),
@@ -236,8 +303,16 @@ async fn make_dev_key(
             password: dev.password.clone(),
         }),
         policy: None,
-    };
-    let (new, access_key) = keys::make(wish, master_key, SystemClock.now())?;
+    }
+}
+
+async fn make_key(
+    wish: KeyWish,
+    engine: &Engine,
+    keys: &KeyRing,
+    master_key: &MasterKey,
+) -> Result<NewKey, StartError> {
+    let (new, access_key) = keys::make(wish, master_key, engine.now())?;
     engine.put_access_key(access_key.clone()).await?;
     keys.put(&access_key, master_key);
     Ok(new)

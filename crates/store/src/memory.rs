@@ -27,6 +27,8 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct State {
     last_key: u64,
+    /// The keys of the first operations, if they were chosen.
+    numbers: VecDeque<OperationKey>,
     operations: BTreeMap<OperationKey, Arc<Operation>>,
     history: BTreeMap<(OperationKey, u64), Event>,
     timers: BTreeSet<(Timestamp, OperationKey)>,
@@ -39,6 +41,20 @@ struct State {
     lines: HashMap<Vec<u8>, VecDeque<OperationKey>>,
     places: HashMap<OperationKey, Vec<Vec<u8>>>,
     id_secret: Option<[u8; 16]>,
+}
+
+impl MemoryStore {
+    /// A store whose first operations get these keys, in this order, and the others those from `next` on.
+    pub fn numbered(first: impl IntoIterator<Item = OperationKey>, next: OperationKey) -> Self {
+        let state = State {
+            last_key: next.get() - 1,
+            numbers: first.into_iter().collect(),
+            ..State::default()
+        };
+        Self {
+            state: Mutex::new(state),
+        }
+    }
 }
 
 impl Store for MemoryStore {
@@ -286,8 +302,17 @@ impl Tables for State {
     }
 
     fn next_key(&mut self) -> OperationKey {
-        self.last_key += 1;
-        OperationKey::new(self.last_key).expect("2^53 operations do not fit into memory")
+        if let Some(key) = self.numbers.pop_front() {
+            return key;
+        }
+        loop {
+            self.last_key += 1;
+            let key = OperationKey::new(self.last_key);
+            let key = key.expect("2^53 operations do not fit into memory");
+            if !self.operations.contains_key(&key) {
+                return key;
+            }
+        }
     }
 }
 

@@ -15,6 +15,9 @@ use tokio_postgres::{Client, NoTls};
 /// Whom the servers run as if the tests run as the administrator.
 const NOBODY: &str = "nobody";
 
+/// How often a start is tried.
+const STARTS_MAX: usize = 50;
+
 /// One server with its cluster. Dropping it kills it.
 pub(super) struct Cluster {
     programs: PathBuf,

@@ -38,6 +38,8 @@ pub(crate) fn run() -> Result<ExitCode> {
     say::heading("python: the vendors' SDKs");
     let target = metadata()?.target_directory;
     let python = venv::program(&target, venv::SDKS, "python")?;
+    say::heading("python: pytest");
+    let pytest = venv::program(&target, venv::PYTEST, "python")?;
     say::heading("tccli: Tencent's command line");
     let tccli = venv::program(&target, venv::TCCLI, "tccli")?;
     say::heading("postgres: a cluster for the tests");
@@ -47,6 +49,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         ("LONGRUN_BIN", program.as_os_str()),
         ("LONGRUN_TEST_PYTHON", python.as_os_str()),
         ("LONGRUN_TEST_TCCLI", tccli.as_os_str()),
+        ("LONGRUN_TEST_PYTEST", pytest.as_os_str()),
         ("LONGRUN_TEST_POSTGRES", cluster.url()),
         ("LONGRUN_TEST_POSTGRES_PROGRAMS", cluster.programs()),
     ])?;

@@ -20,6 +20,11 @@ pub(crate) const SDKS: Venv = Venv {
     folder: "venv",
     requirements: "tests/sdk/requirements.txt",
 };
+/// Pytest, for the fixture of the Python package.
+pub(crate) const PYTEST: Venv = Venv {
+    folder: "venv-pytest",
+    requirements: "tests/python/requirements.txt",
+};
 /// Tencent's command line: 665 MB, and apart because it brings other versions of the same SDKs.
 pub(crate) const TCCLI: Venv = Venv {
     folder: "venv-tccli",

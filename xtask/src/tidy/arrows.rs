@@ -6,16 +6,28 @@ use crate::cargo::{Dependency, Package};
 
 /// Each crate of ours, and those of ours that it may use. A crate stands in the table because something must not be
 /// reachable from it; a new one is added together with what it may use.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("longrun-model", &[]),
     ("longrun-dialects", &["longrun-model"]),
     ("longrun-poller", &["longrun-dialects", "longrun-model"]),
+    ("longrun-scenario", &["longrun-dialects", "longrun-model"]),
     ("longrun-store", &["longrun-model"]),
     ("longrun-engine", &["longrun-model", "longrun-store"]),
     ("longrun-sim", &["longrun-model", "longrun-store"]),
     // A client like any other: it knows the server by its API alone.
     ("longrun-worker", &[]),
     ("longrun-server", BELOW_SERVER),
+    (
+        "longrun-emulator",
+        &[
+            "longrun-model",
+            "longrun-dialects",
+            "longrun-scenario",
+            "longrun-store",
+            "longrun-engine",
+            "longrun-server",
+        ],
+    ),
     ("longrun", BELOW_PROGRAM),
     // These two drive the program from outside and may speak every language that it speaks.
     ("longrun-tests", BELOW_PROGRAM),
@@ -39,7 +51,9 @@ const BELOW_PROGRAM: &[&str] = &[
     "longrun-poller",
     "longrun-store",
     "longrun-engine",
+    "longrun-scenario",
     "longrun-server",
+    "longrun-emulator",
     "longrun-worker",
 ];
 

@@ -9,7 +9,12 @@ use crate::shell;
 use anyhow::Result;
 
 /// The crates that must be replayable.
-const PURE: [&str; 3] = ["longrun-model", "longrun-dialects", "longrun-poller"];
+const PURE: [&str; 4] = [
+    "longrun-model",
+    "longrun-dialects",
+    "longrun-poller",
+    "longrun-scenario",
+];
 
 /// Crates that open sockets, files or databases, run tasks, or ask the system for chance.
 const IMPURE: [&str; 24] = [

@@ -5,7 +5,6 @@ use crate::client::wire::{Bulk, BulkAnswer};
 use crate::exit::UsageError;
 use crate::out;
 use crate::settings::environment;
-use crate::span;
 use longrun_model::Phase;
 use std::collections::BTreeMap;
 
@@ -34,7 +33,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME")]
     created_after: Option<String>,
     /// How much more time to give, for example 30m
-    #[arg(long, value_name = "SPAN", value_parser = span::parse_ms, required_if_eq("action", "extend-deadline"))]
+    #[arg(long, value_name = "SPAN", value_parser = longrun_scenario::parse_ms, required_if_eq("action", "extend-deadline"))]
     by: Option<i64>,
     /// How to end them
     #[arg(long = "as", value_name = "STATUS", required_if_eq("action", "finish"))]

@@ -3,6 +3,7 @@
 pub(crate) mod backup;
 pub(crate) mod bulk;
 pub(crate) mod check;
+pub(crate) mod emulate;
 pub(crate) mod events;
 mod follow;
 pub(crate) mod keys;
@@ -29,6 +30,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<Outcome> {
     match command {
         Command::Demo(args) => demo::run(args).await?,
         Command::Serve(args) => return serve::run(args).await,
+        Command::Emulate(args) => return emulate::run(args).await,
         Command::Submit(args) => return submit::run(args).await,
         Command::Track(args) => return track::run(args).await,
         Command::Get(args) => return wait::get(args).await,

@@ -50,7 +50,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Outcome> {
     }
 }
 
-fn server_settings(settings: Settings, dev: bool) -> anyhow::Result<longrun_server::Settings> {
+pub(super) fn server_settings(
+    settings: Settings,
+    dev: bool,
+) -> anyhow::Result<longrun_server::Settings> {
     Ok(longrun_server::Settings {
         master_key: settings.master_key()?,
         listen: settings.listen,
@@ -71,7 +74,7 @@ fn server_settings(settings: Settings, dev: bool) -> anyhow::Result<longrun_serv
     })
 }
 
-fn tell_key(server: &str, key: Option<&NewKey>) -> anyhow::Result<()> {
+pub(super) fn tell_key(server: &str, key: Option<&NewKey>) -> anyhow::Result<()> {
     let Some(key) = key else {
         out::note("longrun: --dev makes no key, because the store has one already");
         return Ok(());

@@ -5,7 +5,6 @@ use crate::client;
 use crate::client::wire::{NewResource, Operation, Submission};
 use crate::exit::{Outcome, UsageError};
 use crate::settings::environment;
-use crate::span;
 use longrun_model::limits::PRIORITY_MAX;
 use serde_json::value::RawValue;
 use std::io::Read;
@@ -29,16 +28,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
     /// How long to wait before a worker gets it, for example 10m
-    #[arg(long, value_name = "SPAN", value_parser = span::parse_ms, conflicts_with = "not_before")]
+    #[arg(long, value_name = "SPAN", value_parser = longrun_scenario::parse_ms, conflicts_with = "not_before")]
     delay: Option<i64>,
     /// Before when no worker gets it, as RFC 3339
     #[arg(long, value_name = "TIME")]
     not_before: Option<String>,
     /// When unfinished work expires, for example 30m
-    #[arg(long, value_name = "SPAN", value_parser = span::parse_ms)]
+    #[arg(long, value_name = "SPAN", value_parser = longrun_scenario::parse_ms)]
     deadline: Option<i64>,
     /// How long the result is kept after the end, for example 7d
-    #[arg(long, value_name = "SPAN", value_parser = span::parse_ms)]
+    #[arg(long, value_name = "SPAN", value_parser = longrun_scenario::parse_ms)]
     retention: Option<i64>,
     /// 0 to 9; higher is carried out earlier
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=i64::from(PRIORITY_MAX)))]

@@ -5,7 +5,6 @@ use crate::client;
 use crate::client::wire::{Operation, Submission};
 use crate::exit::Outcome;
 use crate::settings::environment;
-use crate::span;
 use longrun_server::clouds::Task;
 use serde::Serialize;
 use serde_json::value::to_raw_value;
@@ -23,10 +22,10 @@ pub(crate) struct Args {
     #[arg(long = "label", value_name = "K=V", value_parser = super::submit::label)]
     labels: Vec<(String, String)>,
     /// When the server gives up, for example 6h
-    #[arg(long, value_name = "SPAN", value_parser = span::parse_ms)]
+    #[arg(long, value_name = "SPAN", value_parser = longrun_scenario::parse_ms)]
     deadline: Option<i64>,
     /// How long the result is kept after the end, for example 90d
-    #[arg(long, value_name = "SPAN", value_parser = span::parse_ms)]
+    #[arg(long, value_name = "SPAN", value_parser = longrun_scenario::parse_ms)]
     retention: Option<i64>,
     /// The project it belongs to
     #[arg(long)]

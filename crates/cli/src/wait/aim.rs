@@ -1,7 +1,9 @@
 //! One task, and all that is needed to ask for it.
 
+use longrun_emulator::Recorder;
 use longrun_engine::Clock;
 use longrun_poller::{Answer, Bucket};
+use longrun_scenario::Line as TraceLine;
 use longrun_server::SystemClock;
 use longrun_server::clouds::{Reach, Task};
 use std::sync::Arc;
@@ -14,6 +16,8 @@ pub(super) struct Aim {
     pub(super) task: Task,
     pub(super) reach: Reach,
     pub(super) line: Arc<Line>,
+    /// Who writes down what the cloud answers.
+    pub(super) recorder: Option<Arc<Recorder>>,
 }
 
 /// Where all polls of one cloud stand in line.
@@ -43,6 +47,21 @@ impl Aim {
         self.line.turn().await;
         let Self { task, reach, .. } = self;
         let asked = reach.ask(&task.id, clock_offset_millis, patience).await;
-        asked.answer
+        let answer = asked.answer;
+        if let Some(recorder) = &self.recorder {
+            recorder.write(&self.line_of(&answer));
+        }
+        answer
+    }
+
+    /// An answer, as it stands in a trace.
+    fn line_of(&self, answer: &Answer) -> TraceLine {
+        let (now, task) = (SystemClock.now(), &self.task);
+        let (cloud, id) = (task.cloud.name(), task.id.as_str());
+        match answer {
+            Answer::Observed(seen) => TraceLine::observed(now, cloud, id, seen),
+            Answer::Refused { error, .. } => TraceLine::refused(now, cloud, id, error),
+            Answer::Lost(_) => TraceLine::lost(now, cloud, id),
+        }
     }
 }

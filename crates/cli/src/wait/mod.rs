@@ -22,15 +22,16 @@ use crate::exports::quoted;
 use crate::out;
 use crate::settings::environment;
 use crate::signals::{self, Halt};
-use crate::span;
 use aim::Aim;
 use ending::Ending;
 use follow::Follower;
+use longrun_emulator::Recorder;
 use longrun_engine::Clock;
 use longrun_server::SystemClock;
 use plan::{CloudArgs, Planner};
 use screen::Screen;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use target::Target;
 use tokio::task::JoinSet;
@@ -47,7 +48,7 @@ pub(crate) struct Args {
     #[arg(value_name = "TARGET", required = true)]
     targets: Vec<Target>,
     /// How long to wait
-    #[arg(long, value_name = "SPAN", default_value = "30m", value_parser = span::parse_ms)]
+    #[arg(long, value_name = "SPAN", default_value = "30m", value_parser = longrun_scenario::parse_ms)]
     timeout: i64,
     /// Wait until one target has ended, however it ended
     #[arg(long, conflicts_with = "all")]
@@ -58,6 +59,9 @@ pub(crate) struct Args {
     /// Write JSON, one line for each change and each end, for programs
     #[arg(long)]
     json: bool,
+    /// Write down what clouds answer to polls, as lines of JSON that `longrun emulate --replay` plays back
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     #[command(flatten)]
     cloud: CloudArgs,
     #[command(flatten)]
@@ -95,6 +99,8 @@ enum Aimed {
 
 fn aims(args: &Args, targets: &[Target]) -> anyhow::Result<Vec<Aimed>> {
     let mut planner = Planner::new(&args.cloud)?;
+    let recorder = args.record.as_deref().map(Recorder::create);
+    let recorder = recorder.transpose()?.map(Arc::new);
     let aim = |target: &Target| match target {
         Target::Operation(id) => {
             let client = args.server.client(&environment)?;
@@ -103,7 +109,13 @@ fn aims(args: &Args, targets: &[Target]) -> anyhow::Result<Vec<Aimed>> {
             }
             Ok(Aimed::Operation(client, id.clone()))
         }
-        Target::Task(task) => Ok(Aimed::Task(Box::new(planner.aim(task.clone())?))),
+        Target::Task(task) => {
+            let aim = planner.aim(task.clone())?;
+            Ok(Aimed::Task(Box::new(Aim {
+                recorder: recorder.clone(),
+                ..aim
+            })))
+        }
     };
     targets.iter().map(aim).collect()
 }

@@ -97,6 +97,7 @@ impl<'a> Planner<'a> {
                 transport: self.transport.clone(),
             },
             task,
+            recorder: None,
         })
     }
 

@@ -22,6 +22,7 @@ pub(super) mod action {
     pub(in crate::native) const OPERATE: &str = "longrun:OperateOperations";
     pub(in crate::native) const GET_SHELF: &str = "longrun:GetShelf";
     pub(in crate::native) const PUT_SHELF: &str = "longrun:PutShelf";
+    pub(in crate::native) const EMULATE: &str = "longrun:Emulate";
     pub(in crate::native) const MANAGE_KEYS: &str = "longrun:ManageKeys";
 }
 

@@ -18,6 +18,7 @@
 //! | `longrun:ReportOperations` | `operation/ID` | heartbeat, report |
 //! | `longrun:GetShelf`, `longrun:PutShelf` | `shelf/SHELF` | shelves |
 //! | `longrun:ManageKeys` | `key/ID` | everything with keys |
+//! | `longrun:Emulate` | `emulator/*` | the clock, the reset and the figures of an emulator |
 //!
 //! Callers are asked for the resource group of the operation, or of the submission. Workers are not: a lease is given
 //! by kind before its operation is known, and afterwards the fence proves it.
@@ -51,14 +52,19 @@ pub(crate) use view::instant;
 use crate::app::App;
 use axum::Router;
 use axum::body::Body;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse;
 use axum::routing::{delete, get, post};
-use http::Response;
+use caller::{Caller, Target, action};
+use http::{Request, Response};
 use longrun_dialects::{Fault, Reply};
 use std::sync::Arc;
 
 /// The native API over `app`. A request may carry the address of its sender as an extension of type `IpAddr`.
-pub(crate) fn router(app: Arc<App>) -> Router {
+///
+/// `annex` is further calls, for those who are allowed `longrun:Emulate`.
+pub(crate) fn router(app: Arc<App>, annex: Router) -> Router {
+    let annex = annex.layer(from_fn_with_state(Arc::clone(&app), admit));
     let keys = Router::new()
         .route("/api/v1/keys", post(keys::create).get(keys::list))
         .route(
@@ -94,8 +100,29 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(health::metrics))
         .with_state(app)
         .merge(keys)
+        .merge(annex)
         .fallback(async || Problem::NotFound)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
+}
+
+/// Lets a call of the annex pass, if whoever makes it may.
+async fn admit(
+    caller: Caller,
+    request: Request<Body>,
+    next: Next,
+) -> Result<Response<Body>, Problem> {
+    caller.allow(action::EMULATE, Target::new("emulator", "*"))?;
+    Ok(next.run(request).await)
+}
+
+/// The answer to a call that says something impossible.
+pub(crate) fn invalid_value(detail: String) -> Response<Body> {
+    Problem::Invalid(detail).into_response()
+}
+
+/// The answer to a call while the store is away.
+pub(crate) fn not_available() -> Response<Body> {
+    Problem::Unavailable.into_response()
 }
 
 /// The answer to a request that nobody claims.

@@ -5,6 +5,7 @@ use super::json;
 use super::problem::Problem;
 use super::query::{PreferWait, Query, Segment};
 use super::view::{self, Detail};
+use crate::spoiled;
 use axum::body::Body;
 use http::{Response, StatusCode};
 use longrun_model::{
@@ -39,11 +40,13 @@ pub(super) async fn get(
         };
         caller.check_again()?;
     }
-    Ok(view::answer_operation(
-        StatusCode::OK,
-        &caller.app,
-        &operation,
-    ))
+    let answer =
+        |operation: &Operation| view::answer_operation(StatusCode::OK, &caller.app, operation);
+    match caller.app.meddle(&operation, None).await {
+        None => Ok(answer(&operation)),
+        Some(Err(fault)) => Err(Problem::of_fault(&fault)),
+        Some(Ok(told)) => Ok(spoiled::spoil(answer(&told.operation), told.outcome).await),
+    }
 }
 
 /// `GET /api/v1/operations`

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::response::IntoResponse;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
-use longrun_dialects::Reply;
+use longrun_dialects::{Fault, Reply};
 use longrun_engine::EngineError;
 use longrun_model::{Invalid, OperationKey, Rejected, ResourceId, limits};
 
@@ -187,6 +187,24 @@ impl IntoResponse for Problem {
             headers.insert(RETRY_AFTER, HeaderValue::from(self.retry_after_seconds()));
         }
         response
+    }
+}
+
+impl Problem {
+    /// What a fault that somebody has put in place of an answer is called here.
+    pub(super) fn of_fault(fault: &Fault) -> Self {
+        if let Fault::Throttled { .. } = fault {
+            return Self::Throttled("too many calls");
+        }
+        let mut named = [
+            (Fault::NotFound, Self::NotFound),
+            (Fault::Gone, Self::Gone),
+            (Fault::Unavailable, Self::Unavailable),
+            (Fault::ExpiredToken, Self::Unauthenticated),
+        ]
+        .into_iter();
+        let found = named.find(|(known, _)| known == fault);
+        found.map_or(Self::Internal, |(_, problem)| problem)
     }
 }
 

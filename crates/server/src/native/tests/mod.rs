@@ -75,7 +75,10 @@ impl Bench {
         };
         let app = Arc::new(App {
             gateway: crate::gateway::Gateway::new(Vec::new()).0,
-            engine: Engine::start(Arc::new(MemoryStore::default()), Arc::new(SystemClock)),
+            engine: Arc::new(Engine::start(
+                Arc::new(MemoryStore::default()),
+                Arc::new(SystemClock),
+            )),
             ids: Ids::new([7; 16]),
             keys: KeyRing::default(),
             replays: Replays::default(),
@@ -93,10 +96,11 @@ impl Bench {
                 silent_millis: 60_000,
                 attempts: 2,
             },
+            interference: None,
             draining: AtomicBool::new(false),
             secure: false,
         });
-        let router = router(Arc::clone(&app));
+        let router = router(Arc::clone(&app), Router::new());
         let mut bench = Self {
             app,
             router,

@@ -1,7 +1,7 @@
 //! Spans of time as people write them: `90s`, `30m`, `1h30m`, `7d`.
 
 /// Reads a span; a bare number is refused, because nobody can know its unit.
-pub(crate) fn parse_ms(text: &str) -> Result<i64, String> {
+pub fn parse_ms(text: &str) -> Result<i64, String> {
     let wrong =
         || format!("`{text}` is no span of time: write for example 500ms, 90s, 30m, 1h30m or 7d");
     let mut rest = text.trim();
