@@ -141,8 +141,16 @@ impl Cluster {
         })
     }
 
-    /// Starts the server, whose cluster is there.
+    /// Starts the server, whose cluster is there. Processes of one that was killed may be about to end and still have
+    /// its memory: it is tried again as long as that is so.
     pub(super) fn run(&self) {
+        let began = (1..STARTS_MAX).any(|_| succeeds(&mut self.start()));
+        if !began {
+            done(&mut self.start());
+        }
+    }
+
+    fn start(&self) -> Command {
         let port = self.port;
         let options = format!(
             "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories='' \
@@ -151,7 +159,8 @@ impl Cluster {
         let mut start = self.command("pg_ctl");
         start.args(["start", "--wait", "--silent", "--pgdata"]);
         start.arg(self.data()).arg("--log").arg(self.log());
-        done(start.args(["--options", &options]));
+        start.args(["--options", &options]);
+        start
     }
 
     fn data(&self) -> PathBuf {
@@ -202,6 +211,11 @@ fn children(parent: Pid) -> Vec<Pid> {
         is_child.then(|| Pid::from_raw(number)).flatten()
     };
     processes.filter_map(child).collect()
+}
+
+/// Whether a command ends well.
+fn succeeds(command: &mut Command) -> bool {
+    command.output().is_ok_and(|output| output.status.success())
 }
 
 /// Runs a command that is to end well.
