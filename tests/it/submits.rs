@@ -9,6 +9,14 @@ use std::process::{Command, Stdio};
 const SETTINGS: &str = r#"
 [kind."alibaba-bpstudio.ExecuteOperation"]
 executor = { command = ["sh", "-c", "echo '{\"done\":true}'"] }
+[kind.rebootServer]
+executor = { command = ["sh", "-c", "test $LONGRUN_RESOURCE != s-2"] }
+[kind.startServer]
+executor = { command = ["true"] }
+[kind.stopServer]
+executor = { command = ["true"] }
+[kind.deleteServer]
+executor = { command = ["true"] }
 [kind.createELB]
 executor = { command = ["true"] }
 [kind.deleteELB]
@@ -38,6 +46,8 @@ async fn unmodified_clients_submit_and_wait() {
         .env("LONGRUN_SERVER", program.url())
         .env("ALIBABA_CLOUD_ACCESS_KEY_ID", KEY_ID)
         .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", KEY_SECRET)
+        .env("HUAWEICLOUD_SDK_AK", KEY_ID)
+        .env("HUAWEICLOUD_SDK_SK", KEY_SECRET)
         .env("LONGRUN_TOKEN", TOKEN)
         .env("HUAWEICLOUD_SDK_PROJECT_ID", PROJECT)
         .stderr(Stdio::inherit())
@@ -50,7 +60,10 @@ async fn unmodified_clients_submit_and_wait() {
         let client = line["client"].as_str().expect("it is a text").to_owned();
         (client, line["saw"].clone())
     });
-    let expected: Vec<_> = std::iter::once(classic_elb()).chain(bpstudio()).collect();
+    let expected: Vec<_> = [classic_elb(), ecs()]
+        .into_iter()
+        .chain(bpstudio())
+        .collect();
     assert_eq!(saw.collect::<Vec<_>>(), expected);
 }
 
@@ -59,6 +72,24 @@ fn classic_elb() -> (String, Value) {
     let jobs = jobs.map(|kind| format!("{kind} SUCCESS"));
     let saw = json!([jobs, ["s-1"], [true, true], []]);
     ("classic elb".to_owned(), saw)
+}
+
+/// One server of the first batch fails. A single server stands in the entities itself.
+fn ecs() -> (String, Value) {
+    let both = |word: &str, second: &str| {
+        let part = format!("{word}SingleServer");
+        json!([
+            format!("{part} s-1 SUCCESS"),
+            format!("{part} s-2 {second}")
+        ])
+    };
+    let jobs = json!([
+        ["rebootServer FAIL", null, both("reboot", "FAIL")],
+        ["startServer SUCCESS", null, both("start", "SUCCESS")],
+        ["stopServer SUCCESS", "s-1", []],
+        ["deleteServer SUCCESS", null, both("delete", "SUCCESS")],
+    ]);
+    ("ecs".to_owned(), json!([jobs, "ELB.1001"]))
 }
 
 fn bpstudio() -> impl Iterator<Item = (String, Value)> {

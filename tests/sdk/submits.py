@@ -21,6 +21,23 @@ from alibabacloud_bpstudio20210931.models import (
     GetExecuteOperationResultRequest,
 )
 from alibabacloud_tea_openapi.models import Config
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkecs.v2 import (
+    BatchRebootServersRequest,
+    BatchRebootServersRequestBody,
+    BatchRebootSeversOption,
+    BatchStartServersOption,
+    BatchStartServersRequest,
+    BatchStartServersRequestBody,
+    BatchStopServersOption,
+    BatchStopServersRequest,
+    BatchStopServersRequestBody,
+    DeleteServersRequest,
+    DeleteServersRequestBody,
+    EcsClient,
+    ServerId,
+    ShowJobRequest,
+)
 from keystoneauth1.adapter import Adapter
 from keystoneauth1.session import Session
 from keystoneauth1.token_endpoint import Token
@@ -126,7 +143,50 @@ def classic_elb() -> Any:
     return [jobs, shown, same, left]
 
 
-CLIENTS: dict[str, Callable[[], Any]] = {"classic elb": classic_elb}
+def ecs() -> Any:
+    """Batches of servers, each submitted and asked about by ShowJob until it has ended."""
+    key = BasicCredentials(
+        os.environ["HUAWEICLOUD_SDK_AK"],
+        os.environ["HUAWEICLOUD_SDK_SK"],
+        os.environ["HUAWEICLOUD_SDK_PROJECT_ID"],
+    )
+    client = EcsClient.new_builder().with_credentials(key).with_endpoint(BASE).build()
+    servers = [ServerId("s-1"), ServerId("s-2")]
+    reboot = BatchRebootSeversOption(servers=servers, type="SOFT")
+    start = BatchStartServersOption(servers=servers)
+    stop = BatchStopServersOption(servers=servers[:1], type="HARD")
+    gone = DeleteServersRequestBody(delete_publicip=True, delete_volume=False, servers=servers)
+    deeds = [
+        lambda: client.batch_reboot_servers(
+            BatchRebootServersRequest(BatchRebootServersRequestBody(reboot))
+        ),
+        lambda: client.batch_start_servers(
+            BatchStartServersRequest(BatchStartServersRequestBody(start))
+        ),
+        lambda: client.batch_stop_servers(
+            BatchStopServersRequest(BatchStopServersRequestBody(stop))
+        ),
+        lambda: client.delete_servers(DeleteServersRequest(gone)),
+    ]
+    jobs = []
+    for deed in deeds:
+        ask = ShowJobRequest(deed().job_id)
+        for _ in range(POLLS_MAX):
+            job = client.show_job(ask)
+            if job.status not in ("INIT", "RUNNING"):
+                break
+            time.sleep(0.05)
+        parts = [
+            f"{one.job_type} {one.entities.server_id} {one.status}"
+            for one in job.entities.sub_jobs or []
+        ]
+        jobs.append([f"{job.job_type} {job.status}", job.entities.server_id, parts])
+    nothing = BatchStartServersRequestBody(BatchStartServersOption(servers=[]))
+    refused = saw(lambda: client.batch_start_servers(BatchStartServersRequest(nothing)))
+    return [jobs, refused]
+
+
+CLIENTS: dict[str, Callable[[], Any]] = {"classic elb": classic_elb, "ecs": ecs}
 for version, signature in {"V3": None, "V1": "v2"}.items():
     CLIENTS |= {
         f"bpstudio {version}, async": lambda it=signature: bpstudio_async(it),

@@ -28,6 +28,7 @@ async fn bad_huawei_calls_are_refused_in_its_words() {
         caller.bodies(),
         caller.sizes(),
         caller.submissions(),
+        caller.servers(),
     ];
     let good = || case("a good call", caller.good(), "200 SUCCESS");
     server
@@ -273,6 +274,35 @@ impl Caller {
             ),
             case("another digest", signed(&"0".repeat(64)), "401 APIGW.0301"),
         ]
+    }
+
+    /// Batches of servers, which are told apart by what stands in the body.
+    fn servers(&self) -> Vec<Case> {
+        let path = format!("/v1/{PROJECT}/cloudservers/action");
+        let post = |body: &str| {
+            Message::new("POST", &path, &self.host)
+                .header("X-Auth-Token", TOKEN)
+                .body(body.as_bytes())
+        };
+        let bad = [
+            "",
+            "{",
+            "[]",
+            "{}",
+            r#"{"resize":{"servers":[{"id":"s-1"}]}}"#,
+            r#"{"reboot":[]}"#,
+            r#"{"reboot":{}}"#,
+            r#"{"reboot":{"servers":[]}}"#,
+            r#"{"reboot":{"servers":"s-1"}}"#,
+            r#"{"reboot":{"servers":["s-1"]}}"#,
+            r#"{"reboot":{"servers":[{"id":"s-1"},{}]}}"#,
+            r#"{"reboot":{"servers":[{"id":"s-1"},{"id":""}]}}"#,
+            r#"{"reboot":{"servers":[{"id":"s-1"},{"id":"s-1"}]}}"#,
+        ];
+        let bad = bad.map(|body| case(format!("servers: {body}"), post(body), "400 ELB.1001"));
+        let get = Message::new("GET", &path, &self.host).header("X-Auth-Token", TOKEN);
+        let method = case("servers: another method", get, "404 APIGW.0101");
+        bad.into_iter().chain([method]).collect()
     }
 
     fn sizes(&self) -> Vec<Case> {

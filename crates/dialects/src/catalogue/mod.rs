@@ -103,6 +103,9 @@ pub struct Source {
     /// What sort of thing they are.
     #[serde(rename = "type")]
     pub kind: Option<Box<str>>,
+    /// Whether there must be one at the end of every way, and one at least.
+    #[serde(default)]
+    pub required: bool,
 }
 
 #[derive(Deserialize)]
@@ -141,14 +144,17 @@ impl Catalogue {
     }
 
     /// The action of `dialect` that is asked for at this path with this method, and what stands in the places of its
-    /// path; or whether the path is one of other methods.
+    /// path; or whether the path is one of other methods. Of actions that share a path, it is the one whose member the
+    /// body has; if it has none of theirs, the first by name, which will miss its own.
     pub(crate) fn routed<'p>(
         &self,
         dialect: &str,
         method: &str,
         path: &'p str,
+        has: impl Fn(&str) -> bool,
     ) -> Result<Routed<'p>, bool> {
         let mut is_known = false;
+        let mut best: Option<(u8, Routed<'p>)> = None;
         for action in self
             .dialects
             .get(dialect)
@@ -161,12 +167,23 @@ impl Catalogue {
             let Some(bound) = route.bind(path) else {
                 continue;
             };
-            if *route.method == *method {
-                return Ok((Arc::clone(action), bound));
-            }
             is_known = true;
+            if *route.method != *method {
+                continue;
+            }
+            let rank = match &route.member {
+                Some(member) if has(member) => 0,
+                None => 1,
+                Some(_) => 2,
+            };
+            let is_better = best
+                .as_ref()
+                .is_none_or(|(best, (other, _))| (rank, &*action.name) < (*best, &*other.name));
+            if is_better {
+                best = Some((rank, (Arc::clone(action), bound)));
+            }
         }
-        Err(is_known)
+        best.map(|(_, routed)| routed).ok_or(is_known)
     }
 
     /// All of them, in no order.
@@ -193,6 +210,49 @@ mod tests {
                 assert_eq!(**found, action, "it stands twice");
             }
         }
+    }
+
+    #[test]
+    fn actions_at_one_path_are_told_apart_by_a_member() {
+        let mut catalogue = Catalogue::default();
+        for (name, rest) in [
+            ("stop", "member = 'os-stop'"),
+            ("start", "member = 'os-start'"),
+            ("anything", ""),
+        ] {
+            catalogue.add(action(&format!(
+                "dialect = 'huawei-elb'\nname = '{name}'\nmethod = 'POST'\npath = '/a'\n{rest}\n\
+                 parameters.os-stop = {{ type = 'object' }}\nparameters.os-start = {{ type = 'object' }}"
+            )));
+        }
+        let found = |catalogue: &Catalogue, members: &[&str]| {
+            let has = |member: &str| members.contains(&member);
+            let found = catalogue.routed("huawei-elb", "POST", "/a", has);
+            found.map(|(action, _)| action.name.to_string())
+        };
+        for (members, expected) in [
+            (&["os-stop"][..], "stop"),
+            (&["os-start"], "start"),
+            (&["os-start", "os-stop"], "start"),
+            (&["other"], "anything"),
+        ] {
+            assert_eq!(found(&catalogue, members), Ok(expected.to_owned()));
+        }
+        let names = catalogue.dialects.get_mut("huawei-elb").unwrap();
+        names.remove("anything");
+        // It will miss what tells it from the others, and say so.
+        assert_eq!(found(&catalogue, &["other"]), Ok("start".to_owned()));
+        let has = |_: &str| false;
+        assert!(
+            catalogue
+                .routed("huawei-elb", "PUT", "/a", has)
+                .is_err_and(|known| known)
+        );
+        assert!(
+            catalogue
+                .routed("huawei-elb", "POST", "/b", has)
+                .is_err_and(|known| !known)
+        );
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl Action {
         let Given { mut values, loose } = given;
         let mut input = Map::new();
         // The names are those of the call, and the input may have others.
-        let named: Vec<(&Source, Vec<String>)> = self
+        let named: Vec<(&Source, Names)> = self
             .resources
             .iter()
             .map(|source| (source, names(&values, &source.from)))
@@ -54,43 +54,62 @@ impl Action {
     }
 }
 
-/// The texts and numbers at the end of a path such as `body.N.id`. What has another form is found by the check of its
-/// parameter, or is no name.
-fn names(values: &Map<String, Value>, path: &str) -> Vec<String> {
+/// What stands at the end of a path such as `body.N.id`.
+struct Names {
+    /// The texts and numbers.
+    found: Vec<String>,
+    /// Whether something on the way leads to none.
+    is_broken: bool,
+}
+
+/// The names at the end of a path. What has another form is found by the check of its parameter, or is no name.
+fn names(values: &Map<String, Value>, path: &str) -> Names {
     let mut parts = path.split('.');
     let first = parts.next().and_then(|name| values.get(name));
-    let mut found: Vec<&Value> = first.into_iter().collect();
+    let mut reached: Vec<&Value> = first.into_iter().collect();
+    let mut is_broken = false;
     for part in parts {
-        found = found
-            .into_iter()
-            .flat_map(|value| match value {
-                Value::Array(values) if part == "N" => values.iter().collect(),
-                Value::Object(fields) => fields.get(part).into_iter().collect(),
+        let mut next = Vec::new();
+        for value in reached {
+            match value {
+                Value::Array(values) if part == "N" => next.extend(values),
+                Value::Object(fields) if fields.contains_key(part) => next.push(&fields[part]),
                 Value::Null
                 | Value::Bool(_)
                 | Value::Number(_)
                 | Value::String(_)
-                | Value::Array(_) => Vec::new(),
-            })
-            .collect();
+                | Value::Array(_)
+                | Value::Object(_) => is_broken = true,
+            }
+        }
+        reached = next;
     }
     let text = |value: &Value| match value {
         Value::String(text) => (!text.is_empty()).then(|| text.clone()),
         Value::Number(number) => Some(number.to_string()),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     };
-    found.into_iter().filter_map(text).collect()
+    let count = reached.len();
+    let found: Vec<String> = reached.into_iter().filter_map(text).collect();
+    is_broken |= found.len() < count;
+    Names { found, is_broken }
 }
 
-fn resources(named: Vec<(&Source, Vec<String>)>) -> Result<Vec<NewResource>, Fault> {
+fn resources(named: Vec<(&Source, Names)>) -> Result<Vec<NewResource>, Fault> {
     let mut seen = HashSet::new();
     let mut resources = Vec::new();
-    for (source, ids) in named {
-        for id in ids {
-            let invalid = |reason| Fault::InvalidParameter {
-                name: source.from.to_string().into(),
-                reason,
-            };
+    for (source, names) in named {
+        let invalid = |reason| Fault::InvalidParameter {
+            name: source.from.to_string().into(),
+            reason,
+        };
+        if source.required && names.is_broken {
+            return Err(invalid("it is not everywhere a name"));
+        }
+        if source.required && names.found.is_empty() {
+            return Err(Fault::MissingParameter(source.from.to_string().into()));
+        }
+        for id in names.found {
             if id.len() > limits::NAME_BYTES_MAX {
                 return Err(invalid("it is longer than any id"));
             }
@@ -160,6 +179,36 @@ mod tests {
                 reason,
             };
             assert_eq!(order(LIST, &body).unwrap_err(), expected);
+        }
+    }
+
+    #[test]
+    fn where_names_are_required_none_may_be_lacking() {
+        const ALL: &str = "parameters.body = { type = 'object' }\nresources = [{ from = 'body.servers.N.id', required = true }]";
+        let broken = |reason| Fault::InvalidParameter {
+            name: "body.servers.N.id".into(),
+            reason,
+        };
+        for (body, expected) in [
+            (
+                r#"{"body":{"servers":[{"id":"a"},{}]}}"#,
+                broken("it is not everywhere a name"),
+            ),
+            (
+                r#"{"body":{"servers":[{"id":"a"},{"id":[]}]}}"#,
+                broken("it is not everywhere a name"),
+            ),
+            (
+                r#"{"body":{"servers":"a"}}"#,
+                broken("it is not everywhere a name"),
+            ),
+            (r#"{"body":{}}"#, broken("it is not everywhere a name")),
+            (
+                r#"{"body":{"servers":[]}}"#,
+                Fault::MissingParameter("body.servers.N.id".into()),
+            ),
+        ] {
+            assert_eq!(order(ALL, body).unwrap_err(), expected, "{body}");
         }
     }
 }

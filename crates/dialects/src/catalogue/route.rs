@@ -7,6 +7,8 @@ pub struct Route {
     pub method: Box<str>,
     /// The path.
     pub path: Box<str>,
+    /// The member of the body that tells it from the other actions at the same method and path.
+    pub member: Option<Box<str>>,
 }
 
 impl Route {
@@ -44,6 +46,7 @@ mod tests {
         let route = Route {
             method: "PUT".into(),
             path: "/v1.0/{project_id}/elbaas/listeners/{listener_id}".into(),
+            member: None,
         };
         assert!(route.places().eq(["project_id", "listener_id"]));
         for (path, expected) in [

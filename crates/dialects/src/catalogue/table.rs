@@ -15,6 +15,7 @@ pub(super) struct Table {
     version: Option<Box<str>>,
     method: Option<Box<str>>,
     path: Option<Box<str>>,
+    member: Option<Box<str>>,
     kind: Option<Box<str>>,
     policy: Option<Box<str>>,
     answer: Option<Box<str>>,
@@ -52,8 +53,8 @@ pub enum ActionError {
         /// What there is.
         known: String,
     },
-    /// A method without a path, or the other way round.
-    #[error("`method` and `path` belong together")]
+    /// A method without a path, or the other way round, or a member of a body without both.
+    #[error("`method` and `path` belong together, and `member` to both")]
     HalfRoute,
     /// A key names a parameter that is not among the parameters.
     #[error("`{key}` names `{parameter}`, which is not among the parameters")]
@@ -94,10 +95,16 @@ impl TryFrom<Table> for Action {
         let policy_name = table
             .policy
             .unwrap_or_else(|| format!("{}:{}", dialect.service(), table.name).into());
-        let route = match (table.method, table.path) {
-            (None, None) => None,
-            (Some(method), Some(path)) => Some(Route { method, path }),
-            (Some(_), None) | (None, Some(_)) => return Err(ActionError::HalfRoute),
+        let route = match (table.method, table.path, table.member) {
+            (None, None, None) => None,
+            (Some(method), Some(path), member) => Some(Route {
+                method,
+                path,
+                member,
+            }),
+            (Some(_), None, _) | (None, Some(_), _) | (None, None, Some(_)) => {
+                return Err(ActionError::HalfRoute);
+            }
         };
         if table
             .retention_ms
@@ -185,6 +192,9 @@ impl Action {
         for place in self.route.iter().flat_map(Route::places) {
             check("path", place)?;
         }
+        if let Some(member) = self.route.as_ref().and_then(|it| it.member.as_ref()) {
+            check("member", member)?;
+        }
         Ok(())
     }
 
@@ -219,6 +229,11 @@ mod tests {
                 "`answer` cannot be `job` in `tencent-bm`, which knows taskId, null",
             ),
             ("method = 'GET'", "`method` and `path` belong together"),
+            ("member = 'a'", "`method` and `path` belong together"),
+            (
+                "path = '/'\nmethod = 'POST'\nmember = 'a'",
+                "`member` names `a`",
+            ),
             ("path = '/{a}'\nmethod = 'GET'", "`path` names `a`"),
             ("resources = [{ from = 'a.N' }]", "`resources` names `a`"),
             (

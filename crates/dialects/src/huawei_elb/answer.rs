@@ -16,7 +16,7 @@ struct Job<'a> {
     status: Status,
     entities: Entities<'a>,
     job_id: Cow<'a, str>,
-    job_type: &'a str,
+    job_type: Cow<'a, str>,
     begin_time: &'a str,
     /// Empty until the end, while the two below are null: the document's example has both ways to say nothing.
     end_time: &'a str,
@@ -41,6 +41,9 @@ enum Entities<'a> {
     Reported(&'a RawValue),
     Named {
         resource_id: &'a str,
+    },
+    Server {
+        server_id: &'a str,
     },
     Batch {
         sub_jobs_total: u32,
@@ -78,7 +81,7 @@ impl<'a> Subject<'a> {
             status,
             entities: self.entities(),
             job_id: Cow::Borrowed(self.id),
-            job_type: operation.kind.as_str(),
+            job_type: Cow::Borrowed(operation.kind.as_str()),
             begin_time: self.begin_time,
             end_time: self.end_time_of(status),
             error_code: failure.map(|failure| &*failure.code),
@@ -133,10 +136,7 @@ impl<'a> Subject<'a> {
             status,
             entities: reported.map_or_else(|| named(resource), Entities::Reported),
             job_id: Cow::Owned(sub_job_id(self.id, index)),
-            job_type: resource
-                .kind
-                .as_deref()
-                .unwrap_or(self.operation.kind.as_str()),
+            job_type: sub_job_type(self.operation.kind.as_str(), resource),
             begin_time: self.begin_time,
             end_time: self.end_time_of(status),
             error_code: failure.map(|failure| &*failure.code),
@@ -199,9 +199,25 @@ fn sub_job_id(job_id: &str, index: u32) -> String {
     format!("{:032x}", job.wrapping_add(u128::from(index) + 1))
 }
 
+/// What resources are called that are servers, whose jobs the cloud's clients know best.
+const SERVER: &str = "server";
+
+/// The type of a sub-job: that of the resource, or else that of the job. That of a server follows from the job's as
+/// `createSingleServer` does from `createServer`.
+fn sub_job_type<'a>(kind: &'a str, resource: &'a Resource) -> Cow<'a, str> {
+    match (resource.kind.as_deref(), kind.strip_suffix("Server")) {
+        (Some(SERVER), Some(deed)) => Cow::Owned(format!("{deed}SingleServer")),
+        (Some(SERVER) | None, _) => Cow::Borrowed(kind),
+        (Some(other), _) => Cow::Borrowed(other),
+    }
+}
+
 fn named(resource: &Resource) -> Entities<'_> {
-    Entities::Named {
-        resource_id: resource.id.as_str(),
+    let id = resource.id.as_str();
+    if resource.kind.as_deref() == Some(SERVER) {
+        Entities::Server { server_id: id }
+    } else {
+        Entities::Named { resource_id: id }
     }
 }
 
@@ -241,6 +257,7 @@ impl<'de> Visitor<'de> for Texts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use longrun_model::ResourceId;
 
     #[test]
     fn objects_of_texts_are_told_from_others() {
@@ -271,6 +288,43 @@ mod tests {
                 expected,
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn servers_are_called_as_their_jobs_have_them() {
+        for (kind, sort, job_type, entities) in [
+            (
+                "createServer",
+                "server",
+                "createSingleServer",
+                r#"{"server_id":"s-1"}"#,
+            ),
+            (
+                "createBoot",
+                "server",
+                "createBoot",
+                r#"{"server_id":"s-1"}"#,
+            ),
+            ("createServer", "nic", "nic", r#"{"resource_id":"s-1"}"#),
+            (
+                "createServer",
+                "",
+                "createServer",
+                r#"{"resource_id":"s-1"}"#,
+            ),
+        ] {
+            let resource = Resource {
+                id: ResourceId::new("s-1"),
+                kind: (!sort.is_empty()).then(|| sort.into()),
+                input: None,
+                status: ResourceStatus::Pending,
+                output: None,
+                error: None,
+            };
+            assert_eq!(sub_job_type(kind, &resource), job_type, "{kind} {sort}");
+            let told = wire::to_json(&named(&resource));
+            assert_eq!(String::from_utf8(told).unwrap(), entities, "{kind} {sort}");
         }
     }
 

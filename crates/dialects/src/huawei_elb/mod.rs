@@ -47,7 +47,7 @@ impl Dialect for HuaweiElb {
     }
 
     fn answers(&self) -> &'static [&'static str] {
-        &["job"]
+        &["job", "job_id"]
     }
 
     fn keeps_things(&self) -> bool {
@@ -85,7 +85,7 @@ impl Dialect for HuaweiElb {
         let reply = match outcome {
             Ok(operation) => match &frame.question {
                 Question::Poll => Reply::json(answer::write(operation, lent)),
-                Question::Submit(_) => elbaas::submitted(operation, lent),
+                Question::Submit(action) => elbaas::submitted(operation, &action.answer, lent),
             },
             Err(fault) => fault::write(fault, lent.now, &request_id),
         };

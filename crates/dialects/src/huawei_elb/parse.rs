@@ -11,7 +11,9 @@ use crate::{
 };
 use http::Method;
 use http::header::AUTHORIZATION;
+use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Where a path leads.
@@ -59,9 +61,13 @@ pub(super) fn parse<'a>(request: &Request<'a>, options: &Options) -> Call<'a> {
 
 /// The action of the catalogue that is asked for.
 fn routed<'a>(request: &Request<'a>, options: &Options) -> Result<Routed<'a>, bool> {
+    let has = |member: &str| {
+        let body: Result<HashMap<String, &RawValue>, _> = serde_json::from_slice(request.body);
+        body.is_ok_and(|body| body.contains_key(member))
+    };
     options
         .catalogue
-        .routed(NAME, request.method.as_str(), request.path)
+        .routed(NAME, request.method.as_str(), request.path, has)
 }
 
 /// Reads what is to be done: in the path, in the query, and in the body, which is an object or a list of members.

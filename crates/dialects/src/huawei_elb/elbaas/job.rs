@@ -11,19 +11,21 @@ const ENTITIES: &str = "entities";
 
 #[derive(Serialize)]
 struct Submitted<'a> {
-    uri: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uri: Option<String>,
     job_id: &'a str,
 }
 
-/// Tells that a job was made. The path begins with `/v1`, though the page of the query says `/v1.0`: so it is in every
-/// document, and the Go library makes `/v1.0` of it by itself.
-pub(crate) fn submitted(operation: &Operation, lent: &Lent) -> Reply {
+/// Tells that a job was made: where it can be asked about and which it is, or only the latter, as servers have it. The
+/// path begins with `/v1`, though the page of the query says `/v1.0`: so it is in every document, and the Go library
+/// makes `/v1.0` of it by itself.
+pub(crate) fn submitted(operation: &Operation, answer: &str, lent: &Lent) -> Reply {
     let id = lent.ids.text(operation.key);
     let project = operation.project.as_ref();
     let project = project.map_or("", longrun_model::ProjectId::as_str);
     let job_id = id.digits();
     Reply::json(wire::to_json(&Submitted {
-        uri: format!("/v1/{project}/jobs/{job_id}"),
+        uri: (answer == "job").then(|| format!("/v1/{project}/jobs/{job_id}")),
         job_id,
     }))
 }
