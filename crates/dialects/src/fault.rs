@@ -64,6 +64,9 @@ pub enum Fault {
     /// The access key has been disabled.
     #[error("the access key is disabled")]
     DisabledKey,
+    /// So many bad signatures in a row came with the access key from this address that no more are looked at for a while.
+    #[error("the access key has failed too often and is locked")]
+    LockedKey,
     /// The signature is not the one that the secret gives.
     #[error("the signature does not match")]
     BadSignature {

@@ -108,6 +108,11 @@ pub trait Dialect: Send + Sync {
         self.name()
     }
 
+    /// Whether an access key is locked for a while after too many bad signatures in a row.
+    fn locks_keys(&self) -> bool {
+        false
+    }
+
     /// Whether its accounts keep things at all.
     fn keeps_things(&self) -> bool {
         false

@@ -3,6 +3,7 @@
 use crate::gateway::Gateway;
 use crate::identity::Identity;
 use crate::keys::{Key, KeyRing};
+use crate::lockout::Lockouts;
 use crate::rates::Rates;
 use crate::replay::Replays;
 use crate::shelves::Shelves;
@@ -22,6 +23,8 @@ pub(crate) struct App {
     pub(crate) ids: Ids,
     pub(crate) keys: KeyRing,
     pub(crate) replays: Replays,
+    /// Which access keys came with bad signatures lately.
+    pub(crate) key_lockouts: Lockouts,
     pub(crate) shelves: Shelves,
     /// How often keys may call.
     pub(crate) rates: Rates,

@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use longrun_dialects::{
-    Call, Claim, Dialect, Fault, Identity, Lent, OperationRef, Order, Reply, Request, Wish,
+    Call, Claim, Dialect, Fault, Identity, Lent, OperationRef, Order, Proof, Reply, Request, Wish,
     identity,
 };
 use longrun_engine::{Clock, EngineError};
@@ -292,7 +292,7 @@ impl App {
         lent: &Lent<'_>,
     ) -> Result<Done, Fault> {
         let claim = claim?;
-        let key = self.prove(dialect, &claim)?;
+        let key = self.prove(dialect, &claim, peer)?;
         let counted = self.rates.count(&key.id, self.engine.now());
         counted.map_err(|retry_after_millis| Fault::Throttled { retry_after_millis })?;
         if claim
@@ -392,7 +392,12 @@ impl App {
     }
 
     /// The key of whoever sent a call, once that is proved.
-    pub(crate) fn prove(&self, dialect: &dyn Dialect, claim: &Claim) -> Result<Arc<Key>, Fault> {
+    pub(crate) fn prove(
+        &self,
+        dialect: &dyn Dialect,
+        claim: &Claim,
+        peer: IpAddr,
+    ) -> Result<Arc<Key>, Fault> {
         let key = match &claim.identity {
             Identity::Token(token) => {
                 return self.bearer_of(token);
@@ -408,7 +413,7 @@ impl App {
             .ok_or(Fault::MissingCredentials("Signature"))?;
         // Whoever signs knows no clock but the world's.
         let now = SystemClock.now();
-        dialect.verify(proof, &key.secret, now)?;
+        self.check_signature(dialect, proof, &key, now, peer)?;
         if claim
             .session_token
             .as_ref()
@@ -430,6 +435,33 @@ impl App {
                 ahead_millis: proof.signed_at.millis_since(now),
             }),
         }
+    }
+
+    /// Holds a signature against the secret, and counts the bad ones where the cloud locks keys for them.
+    fn check_signature(
+        &self,
+        dialect: &dyn Dialect,
+        proof: &Proof,
+        key: &Key,
+        clock: Timestamp,
+        peer: IpAddr,
+    ) -> Result<(), Fault> {
+        if !dialect.locks_keys() {
+            return dialect.verify(proof, &key.secret, clock);
+        }
+        // A lock ends by the server's clock, like that of a user.
+        let (lockouts, now) = (&self.key_lockouts, self.engine.now());
+        if lockouts.seconds_left(&key.id, peer, now).is_some() {
+            return Err(Fault::LockedKey);
+        }
+        let verified = dialect.verify(proof, &key.secret, clock);
+        match &verified {
+            Ok(()) => lockouts.succeeded(&key.id, peer),
+            Err(Fault::BadSignature { .. }) => lockouts.failed(&key.id, peer, now),
+            // A clock that is off says nothing about the secret.
+            Err(_) => (),
+        }
+        verified
     }
 
     /// The operation that a call names, if it exists for this key.

@@ -15,6 +15,7 @@ mod gateway;
 mod identity;
 mod keys;
 mod listen;
+mod lockout;
 mod master_key;
 mod moving;
 mod native;

@@ -6,6 +6,7 @@ use crate::executors::{self, Crew};
 use crate::gateway::{self, Gateway};
 use crate::identity::Identity;
 use crate::keys::{self, KeyError, KeyRing, KeyWish, NewKey, UserWish};
+use crate::lockout::Lockouts;
 use crate::rates::Rates;
 use crate::replay::Replays;
 use crate::shelves::Shelves;
@@ -216,6 +217,7 @@ impl World {
             ids,
             keys,
             replays: Replays::default(),
+            key_lockouts: Lockouts::default(),
             shelves: Shelves::default(),
             rates: Rates::new(settings.rates),
             identity: Identity::new(settings.token_ms),

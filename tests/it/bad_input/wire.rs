@@ -1,9 +1,9 @@
 //! Messages byte by byte, and what comes back.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 
 /// How long the server may take to answer and to end the connection. It takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -129,9 +129,18 @@ pub(crate) fn in_chunks(text: &str) -> String {
 
 /// Sends a message on a new connection, and reads until the server ends it. Nothing if there was no answer, or no end.
 pub(crate) async fn exchange(address: SocketAddr, message: &Message) -> Option<Answer> {
-    let stream = TcpStream::connect(address)
-        .await
-        .expect("the server listens");
+    exchange_from(Ipv4Addr::LOCALHOST, address, message).await
+}
+
+/// The same from one of the addresses that this machine has for itself.
+pub(crate) async fn exchange_from(
+    own: Ipv4Addr,
+    address: SocketAddr,
+    message: &Message,
+) -> Option<Answer> {
+    let socket = TcpSocket::new_v4().expect("there is a socket");
+    socket.bind((own, 0).into()).expect("the address is ours");
+    let stream = socket.connect(address).await.expect("the server listens");
     let (mut read, mut write) = stream.into_split();
     let bytes = [&message.head, &b"\r\n"[..], &message.body].concat();
     let cut = message.cut;

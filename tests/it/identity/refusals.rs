@@ -1,10 +1,11 @@
 //! Who gets no token, and questions that are wrong in every way we could think of.
 
 use super::{Caller, NAME, PASSWORD, login, project};
-use crate::bad_input::signed;
 use crate::bad_input::wire::{self, Answer, Message};
+use crate::bad_input::{now, poll, signed};
 use crate::program::{Program, TOKEN};
 use serde_json::{Value, json};
+use std::net::Ipv4Addr;
 
 /// Five failures in a row lock a name, known or not; and only that name.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -379,4 +380,50 @@ fn paths(host: &str) -> Vec<Case> {
             "404 Not Found",
         ),
     ]
+}
+
+/// Five bad signatures in a row lock an access key, where the cloud does so: for one address and its own dialect only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_bad_signatures_lock_a_key() {
+    let program = Program::start("memory:");
+    let job = super::job(&program).await;
+    let host = program.address.to_string();
+    let good = || poll("huawei-elb", &host, &job, now());
+    // The job of another is asked for with the signature for this one.
+    let bad = || good().altered(&job, &"f".repeat(32));
+    let told = async |message: Message| {
+        let answer = wire::exchange(program.address, &message).await;
+        let answer = answer.expect("the server answers");
+        let body: Value = serde_json::from_str(&answer.body).expect("it is JSON");
+        let words = [&body["error_msg"], &body["error"]["message"]];
+        let word = words.into_iter().find_map(Value::as_str);
+        (answer.status, word.unwrap_or_default().to_owned())
+    };
+    // A success in between begins the count anew, and a clock that is off is no failure.
+    let late = || poll("huawei-elb", &host, &job, now().plus_millis(-3_600_000));
+    for message in [bad(), bad(), bad(), bad(), late()] {
+        assert_eq!(told(message).await.0, 401);
+    }
+    assert_eq!(told(good()).await.0, 200);
+    for _ in 0..5 {
+        let (status, message) = told(bad()).await;
+        assert_eq!(status, 401);
+        assert!(message.contains("verify aksk signature fail"), "{message}");
+    }
+    let locked = "AK access failed to reach the limit,forbidden";
+    let projects = signed::huawei("GET", "/v3/projects", &host, b"");
+    for message in [good(), bad(), projects] {
+        let (status, message) = told(message).await;
+        assert_eq!(status, 401);
+        assert!(message.contains(locked), "{message}");
+    }
+    // Tokens of the key, other dialects and other addresses do not notice.
+    let caller = Caller::of(&program);
+    assert_eq!(caller.poll(TOKEN, &job).await, "200 INIT");
+    let other = poll("tencent-bm", &host, "1", now());
+    let (status, message) = told(other).await;
+    assert_eq!((status, message.as_str()), (200, ""));
+    let (elsewhere, message) = (Ipv4Addr::new(127, 0, 0, 2), good());
+    let answer = wire::exchange_from(elsewhere, program.address, &message).await;
+    assert_eq!(answer.map(|answer| answer.status), Some(200));
 }

@@ -50,7 +50,7 @@ fn code(fault: &Fault) -> Option<(u16, Cow<'static, str>)> {
         Fault::MalformedCredentials(_) => (400, "IncompleteSignature"),
         Fault::UnknownAlgorithm(_) => (400, "InvalidSignatureMethod"),
         Fault::UnknownKey => (404, "InvalidAccessKeyId.NotFound"),
-        Fault::DisabledKey => (400, "InvalidAccessKeyId.Inactive"),
+        Fault::DisabledKey | Fault::LockedKey => (400, "InvalidAccessKeyId.Inactive"),
         Fault::BadSignature { .. } => (400, "SignatureDoesNotMatch"),
         Fault::MalformedTime => (400, "InvalidTimeStamp.Format"),
         Fault::Skewed { .. } => (400, "InvalidTimeStamp.Expired"),

@@ -105,6 +105,7 @@ fn refusal(fault: &Fault, now: Timestamp) -> Refusal {
         }
         Fault::UnknownKey => unauthorized("Get secretKey failed,err:ak not exist"),
         Fault::DisabledKey => unauthorized("Get secretKey failed,err:ak disabled"),
+        Fault::LockedKey => unauthorized("AK access failed to reach the limit,forbidden"),
         // The gateway shows what it computed, with a bar for each line feed, so that a signer can be mended.
         Fault::BadSignature { text } => {
             let text = text.replace('\n', "|");

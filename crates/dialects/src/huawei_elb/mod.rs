@@ -50,6 +50,10 @@ impl Dialect for HuaweiElb {
         &["job", "job_id"]
     }
 
+    fn locks_keys(&self) -> bool {
+        true
+    }
+
     fn keeps_things(&self) -> bool {
         true
     }

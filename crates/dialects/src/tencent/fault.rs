@@ -54,7 +54,7 @@ pub(crate) struct WireError {
 /// | --- | --- | --- | --- | --- |
 /// | `Malformed`, `TooLarge`, `UnknownFormat`, `MalformedTime` | 4000 | `InvalidParameter` | | |
 /// | `MissingParameter`, `WrongType`, `InvalidParameter`, `IdempotencyMismatch` | 4000 | `InvalidParameter` | 10001 | 9003 |
-/// | `MissingCredentials`, `MalformedCredentials`, `UnknownAlgorithm`, `DisabledKey`, `BadSignature` | 4100 | `AuthFailure` | | |
+/// | `MissingCredentials`, `MalformedCredentials`, `UnknownAlgorithm`, `DisabledKey`, `LockedKey`, `BadSignature` | 4100 | `AuthFailure` | | |
 /// | `Forbidden` | 4101 | `UnauthorizedOperation` | | 29254 |
 /// | `WrongProject` | 4103 | `UnauthorizedOperation` | | |
 /// | `UnknownKey` | 4104 | `AuthFailure` | | |
@@ -89,6 +89,7 @@ pub(crate) fn error(fault: &Fault, modules: &Modules) -> WireError {
         | Fault::MalformedCredentials(_)
         | Fault::UnknownAlgorithm(_)
         | Fault::DisabledKey
+        | Fault::LockedKey
         | Fault::BadSignature { .. } => public(4_100, "AuthFailure"),
         Fault::Forbidden { .. } => {
             perhaps_inside(4_101, "UnauthorizedOperation", modules.forbidden)

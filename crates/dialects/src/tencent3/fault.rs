@@ -23,7 +23,7 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         Fault::MalformedCredentials(_) | Fault::UnknownAlgorithm(_) => {
             "AuthFailure.InvalidAuthorization"
         }
-        Fault::UnknownKey | Fault::DisabledKey => "AuthFailure.SecretIdNotFound",
+        Fault::UnknownKey | Fault::DisabledKey | Fault::LockedKey => "AuthFailure.SecretIdNotFound",
         Fault::BadSignature { .. } => "AuthFailure.SignatureFailure",
         Fault::Skewed { .. } | Fault::Replayed => "AuthFailure.SignatureExpire",
         Fault::BadToken | Fault::ExpiredToken => "AuthFailure.TokenFailure",

@@ -3,12 +3,12 @@
 //! What it looks like on the wire stands in `longrun_dialects::identity`; here is what needs keys, a clock and time to
 //! think. Nothing is stored: a token holds what it says, and users stand beside the secrets of their keys.
 
-mod lockout;
 pub(crate) mod passwords;
 mod tokens;
 
 use crate::app::App;
 use crate::keys::{Key, Reach};
+use crate::lockout::Lockouts;
 use longrun_dialects::identity::{
     self, Answer, Call, Login, Means, Methods, Project, Refusal, Scope, ScopeWish, Session, Wish,
 };
@@ -21,7 +21,7 @@ use tokens::{Good, Token};
 /// What the identity service remembers while the server runs.
 pub(crate) struct Identity {
     checks: passwords::Checks,
-    lockouts: lockout::Lockouts,
+    lockouts: Lockouts,
     /// For how long a token is good.
     token_millis: i64,
 }
@@ -30,7 +30,7 @@ impl Identity {
     pub(crate) fn new(token_millis: i64) -> Self {
         Self {
             checks: passwords::Checks::default(),
-            lockouts: lockout::Lockouts::default(),
+            lockouts: Lockouts::default(),
             token_millis,
         }
     }
@@ -47,7 +47,7 @@ impl App {
     pub(crate) async fn identify(&self, call: &Call<'_>, peer: IpAddr) -> Result<Answer, Refusal> {
         let key = match &call.claim {
             None => None,
-            Some(claim) => Some(self.caller(claim.as_ref().map_err(Clone::clone)?)?),
+            Some(claim) => Some(self.caller(claim.as_ref().map_err(Clone::clone)?, peer)?),
         };
         match (call.wish.clone()?, key) {
             (Wish::Versions, _) => Ok(Answer::Versions),
@@ -74,8 +74,8 @@ impl App {
         })))
     }
 
-    fn caller(&self, claim: &Claim) -> Result<Arc<Key>, Refusal> {
-        let key = self.prove(identity::dialect(), claim)?;
+    fn caller(&self, claim: &Claim, peer: IpAddr) -> Result<Arc<Key>, Refusal> {
+        let key = self.prove(identity::dialect(), claim, peer)?;
         let counted = self.rates.count(&key.id, self.engine.now());
         counted.map_err(|retry_after_millis| Fault::Throttled { retry_after_millis })?;
         Ok(key)

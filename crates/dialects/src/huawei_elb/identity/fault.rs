@@ -89,6 +89,7 @@ fn fault_of(fault: &Fault, validates: bool, now: Timestamp) -> (u16, Cow<'static
             stamp::write_basic(now.plus_millis(*ahead_millis)),
             stamp::write_basic(now)
         )),
+        Fault::LockedKey => unauthorized("AK access failed to reach the limit,forbidden"),
         Fault::MissingCredentials(_)
         | Fault::MalformedCredentials(_)
         | Fault::UnknownKey

@@ -95,6 +95,7 @@ fn our_client_reads_our_refusals() {
             Fault::Unavailable | Fault::Internal | Fault::Replayed => again(None),
             Fault::UnknownKey
             | Fault::DisabledKey
+            | Fault::LockedKey
             | Fault::BadSignature { .. }
             | Fault::BadToken
             | Fault::ExpiredToken

@@ -189,6 +189,7 @@ fn caller_faults() -> Vec<Named> {
         ("unknown-algorithm", algorithm),
         ("unknown-key", Fault::UnknownKey),
         ("disabled-key", Fault::DisabledKey),
+        ("locked-key", Fault::LockedKey),
         ("bad-signature", mismatch),
         ("malformed-time", Fault::MalformedTime),
         ("skewed", skewed),

@@ -173,6 +173,7 @@ fn faults_of_all() -> Vec<(Fault, Retry)> {
         ),
         (Fault::UnknownKey, Forbidden),
         (Fault::DisabledKey, Forbidden),
+        (Fault::LockedKey, Forbidden),
         (Fault::BadSignature { text }, Forbidden),
         (Fault::MalformedTime, Forbidden),
         (
@@ -230,6 +231,7 @@ pub(crate) fn file_of(fault: &Fault) -> &'static str {
         Fault::UnknownAlgorithm(_) => "fault-unknown-algorithm",
         Fault::UnknownKey => "fault-unknown-key",
         Fault::DisabledKey => "fault-disabled-key",
+        Fault::LockedKey => "fault-locked-key",
         Fault::BadSignature { .. } => "fault-bad-signature",
         Fault::MalformedTime => "fault-malformed-time",
         Fault::Skewed { .. } => "fault-skewed",

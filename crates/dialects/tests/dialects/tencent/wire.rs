@@ -185,6 +185,7 @@ pub(crate) fn name_of(fault: &Fault) -> &'static str {
         Fault::UnknownAlgorithm(_) => "unknown-algorithm",
         Fault::UnknownKey => "unknown-key",
         Fault::DisabledKey => "disabled-key",
+        Fault::LockedKey => "locked-key",
         Fault::BadSignature { .. } => "bad-signature",
         Fault::MalformedTime => "malformed-time",
         Fault::Skewed { .. } => "skewed",
@@ -274,6 +275,7 @@ fn caller_faults() -> Vec<(Fault, i64, &'static str, &'static str)> {
         (Fault::UnknownAlgorithm("MD5".to_owned()), 4_100, "", ""),
         (Fault::UnknownKey, 4_104, "", ""),
         (Fault::DisabledKey, 4_100, "", ""),
+        (Fault::LockedKey, 4_100, "", ""),
         (
             Fault::BadSignature {
                 text: "GETbm.x/v2/index.php?a=北京".to_owned(),

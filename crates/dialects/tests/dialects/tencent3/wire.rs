@@ -91,7 +91,7 @@ fn code(fault: &Fault) -> &'static str {
         "limit-reached" | "rules-too-large" => "LimitExceeded",
         "invalid-parameter" => "InvalidParameterValue",
         "malformed-credentials" | "unknown-algorithm" => "AuthFailure.InvalidAuthorization",
-        "unknown-key" | "disabled-key" => "AuthFailure.SecretIdNotFound",
+        "unknown-key" | "disabled-key" | "locked-key" => "AuthFailure.SecretIdNotFound",
         "bad-signature" => "AuthFailure.SignatureFailure",
         "skewed" | "replayed" => "AuthFailure.SignatureExpire",
         "bad-token" | "expired-token" => "AuthFailure.TokenFailure",

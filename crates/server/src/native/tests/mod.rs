@@ -13,6 +13,7 @@ use super::router;
 use crate::app::App;
 use crate::identity::Identity;
 use crate::keys::{KeyRing, KeyWish, make};
+use crate::lockout::Lockouts;
 use crate::rates::Rates;
 use crate::replay::Replays;
 use crate::{KindSettings, MasterKey, SystemClock, TOKEN_MS_USUAL};
@@ -82,6 +83,7 @@ impl Bench {
             ids: Ids::new([7; 16]),
             keys: KeyRing::default(),
             replays: Replays::default(),
+            key_lockouts: Lockouts::default(),
             shelves: crate::shelves::Shelves::default(),
             rates: Rates::new(HashMap::new()),
             identity: Identity::new(TOKEN_MS_USUAL),

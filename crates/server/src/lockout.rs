@@ -1,6 +1,7 @@
 //! Who has failed too often must wait: five failures in a row lock for five minutes, as the cloud does it.
 //!
-//! What is locked is a name as seen from one address, so that nobody can lock out somebody else from afar.
+//! What is locked is a name, a user's or an access key's, as seen from one address, so that nobody can lock out somebody
+//! else from afar.
 
 use longrun_model::Timestamp;
 use parking_lot::Mutex;
