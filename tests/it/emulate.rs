@@ -41,7 +41,7 @@ impl Emulator {
         // The rest is to be read, or it could not be written.
         lines
             .by_ref()
-            .take_while(|line| !matches!(line, Ok(line) if line.contains("OS_PROJECT_ID")))
+            .take_while(|line| !matches!(line, Ok(line) if line.contains("OS_REGION_NAME")))
             .for_each(drop);
         Self { child, url }
     }
@@ -100,7 +100,7 @@ fn unmodified_sdks_are_told_what_the_examples_say() {
             "tencent-bm.toml",
             "tencentcloud-bm",
             "1000800001",
-            "/answer/Status",
+            "/answer/TaskStatus",
             json!(1),
         ),
         (
@@ -114,7 +114,7 @@ fn unmodified_sdks_are_told_what_the_examples_say() {
             "alibaba-bpstudio.toml",
             "bpstudio-v3",
             "op_xxxxxxxx",
-            "/answer/Data/Status",
+            "/answer/body/Data/Status",
             json!("SUCCESS"),
         ),
         (
