@@ -5,6 +5,7 @@
 
 pub(crate) mod certificates;
 mod driver;
+mod emulated;
 mod keys;
 mod stage;
 mod states;

@@ -23,7 +23,10 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from alibabacloud_bpstudio20210931.client import Client as BpStudio
-from alibabacloud_bpstudio20210931.models import GetExecuteOperationResultRequest
+from alibabacloud_bpstudio20210931.models import (
+    ExecuteOperationASyncRequest,
+    GetExecuteOperationResultRequest,
+)
 from alibabacloud_tea_openapi.models import Config
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.http.http_config import HttpConfig
@@ -168,8 +171,16 @@ def bpstudio(signature_algorithm: str | None, poll: Poll) -> Any:
         protocol="HTTP",
         signature_algorithm=signature_algorithm,
     )
-    request = GetExecuteOperationResultRequest(str(poll.id), poll.resource_group_id)
-    return BpStudio(config).get_execute_operation_result(request).to_map()
+    client = BpStudio(config)
+    match poll.action:
+        case None:
+            ask = GetExecuteOperationResultRequest(str(poll.id), poll.resource_group_id)
+            return client.get_execute_operation_result(ask).to_map()
+        case "ExecuteOperationASync":
+            submit = ExecuteOperationASyncRequest().from_map(poll.parameters)
+            return client.execute_operation_async(submit).to_map()
+        case other:
+            raise UsageError(f"BPStudio's action is ExecuteOperationASync, not `{other}`")
 
 
 def huawei_ecs(poll: Poll) -> Any:
@@ -185,9 +196,16 @@ def huawei_ecs(poll: Poll) -> Any:
 
 
 def keystone_token(poll: Poll) -> Any:
-    """A job of classic ELB, asked by OpenStack's session with a ready token."""
+    """A job of classic ELB, asked by OpenStack's session with a ready token.
+
+    An action is a method and a path of the API, `POST /loadbalancers`.
+    """
     session = Session(auth=Token(poll.http, poll.token), timeout=TIMEOUT_S)
     elb = Adapter(session, service_type="elb")
+    if poll.action:
+        method, path = poll.action.split(" ", 1)
+        url = f"/v1.0/{poll.project}/elbaas{path}"
+        return elb.request(url, method, json=poll.parameters or None).json()
     return elb.get(f"/v1.0/{poll.project}/jobs/{poll.id}").json()
 
 

@@ -180,6 +180,12 @@ pub fn find(request: &Request, options: &Options) -> Option<&'static dyn Dialect
         .find(|dialect| dialect.claims(request, options))
 }
 
+/// The dialect that knows what stands on the shelf with this name, if accounts keep anything there.
+pub fn keeper(shelf: &str) -> Option<&'static dyn Dialect> {
+    ALL.into_iter()
+        .find(|dialect| dialect.shelf() == shelf && dialect.keeps_things())
+}
+
 /// The dialect with this name.
 pub fn named(name: &str) -> Option<&'static dyn Dialect> {
     ALL.into_iter().find(|dialect| dialect.name() == name)

@@ -142,6 +142,7 @@ impl Inner {
             id_secret: Some(start.id_secret),
             ids: start.ids,
             keys: start.keys,
+            shelves: start.shelves,
             interference: Some(start.stage),
             annex: calls::router(Arc::clone(self)),
         };

@@ -6,11 +6,11 @@ use crate::recorder::Recorder;
 use crate::stage::{Prepared, Stage};
 use longrun_dialects::Options;
 use longrun_model::{Idempotency, Json, NewResource, OperationKey, Submission, Timestamp};
-use longrun_scenario::file::{Key, Submitted};
+use longrun_scenario::file::{Key, Shelf, Submitted};
 use longrun_scenario::{Play, Scenario};
 use longrun_server::{
     DEV_ACCOUNT, DEV_PROJECT, Dev, ExecutorSettings, KeyWish, KindSettings, MasterKey, Settings,
-    Tls,
+    ShelfWish, Tls,
 };
 use longrun_store::{MemoryStore, Store};
 use std::collections::{BTreeSet, HashMap};
@@ -78,6 +78,7 @@ pub(crate) struct Start {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) stage: Arc<Stage>,
     pub(crate) keys: Vec<KeyWish>,
+    pub(crate) shelves: Vec<ShelfWish>,
     pub(crate) ids: Vec<(OperationKey, String)>,
     pub(crate) id_secret: [u8; 16],
 }
@@ -93,6 +94,7 @@ impl EmulatorSettings {
             clock,
             operations,
             keys,
+            shelves,
             first_task_id,
             ..
         } = &self.scenario;
@@ -131,6 +133,7 @@ impl EmulatorSettings {
             store,
             stage,
             keys: keys.iter().map(wish).collect(),
+            shelves: shelves.iter().map(shelf).collect(),
             ids: ids.collect(),
             id_secret: ID_SECRET,
         })
@@ -233,6 +236,15 @@ fn wish(key: &Key) -> KeyWish {
         ),
         projects,
         ..KeyWish::default()
+    }
+}
+
+fn shelf(shelf: &Shelf) -> ShelfWish {
+    let account = shelf.account.as_deref().unwrap_or(DEV_ACCOUNT);
+    ShelfWish {
+        shelf: shelf.dialect.clone(),
+        account: account.into(),
+        things: shelf.things.clone(),
     }
 }
 

@@ -28,6 +28,9 @@ pub struct Scenario {
     /// Operations that are there from the start.
     #[serde(rename = "operation", skip_serializing_if = "Vec::is_empty")]
     pub operations: Vec<Submitted>,
+    /// What accounts keep in the clouds from the start.
+    #[serde(rename = "shelf", skip_serializing_if = "Vec::is_empty")]
+    pub shelves: Vec<Shelf>,
     /// What becomes of operations. The first rule that matches holds.
     #[serde(rename = "rule", skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
@@ -108,6 +111,20 @@ pub struct Submitted {
     /// What becomes of it, instead of what a rule says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub script: Option<Script>,
+}
+
+/// What an account keeps in a cloud: templates and what refers to them, or load balancers.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Shelf {
+    /// In which dialect.
+    pub dialect: String,
+    /// Whose it is; `dev` if it is not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// What is kept, as `PUT /api/v1/shelves/{shelf}` takes it.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub things: Value,
 }
 
 /// What becomes of some operations.

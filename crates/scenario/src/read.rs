@@ -1,6 +1,6 @@
 //! Reading scenarios, and saying where one is wrong.
 
-use crate::file::{Fault, Rule, Scenario, Script, Submitted};
+use crate::file::{Fault, Rule, Scenario, Script, Shelf, Submitted};
 use crate::words::Lasting;
 use jiff::Timestamp;
 use longrun_model::{OperationKey, limits};
@@ -78,6 +78,7 @@ impl Scenario {
             clock,
             keys,
             operations,
+            shelves,
             rules,
             faults,
         } = later;
@@ -88,6 +89,7 @@ impl Scenario {
         self.clock.frozen |= clock.frozen;
         self.keys.extend(keys);
         self.operations.extend(operations);
+        self.shelves.extend(shelves);
         self.rules.extend(rules);
         self.faults.extend(faults);
     }
@@ -112,6 +114,9 @@ impl Scenario {
         }
         for (index, operation) in self.operations.iter().enumerate() {
             check_operation(&format!("operation[{index}]"), operation)?;
+        }
+        for (index, shelf) in self.shelves.iter().enumerate() {
+            check_shelf(&format!("shelf[{index}]"), shelf)?;
         }
         for (index, rule) in self.rules.iter().enumerate() {
             let Rule {
@@ -166,6 +171,19 @@ fn check_operation(path: &str, operation: &Submitted) -> Result<(), Nonsense> {
         Some(script) => check_script(&format!("{path}.script"), script),
         None => Ok(()),
     }
+}
+
+fn check_shelf(path: &str, shelf: &Shelf) -> Result<(), Nonsense> {
+    let Some(keeper) = longrun_dialects::keeper(&shelf.dialect) else {
+        return nonsense(
+            &format!("{path}.dialect"),
+            "accounts keep nothing in a dialect of this name",
+        );
+    };
+    let path = format!("{path}.things");
+    keeper
+        .check_things(&shelf.things)
+        .or_else(|what| nonsense(&path, &what))
 }
 
 fn check_script(path: &str, script: &Script) -> Result<(), Nonsense> {
@@ -300,6 +318,14 @@ mod tests {
             (
                 "[[rule]]\n[[rule.script.progress]]\npercent = 5",
                 "a.toml:2: `rule[0].script.progress[0]`: say when",
+            ),
+            (
+                "[[shelf]]\ndialect = 'tencent-bm'",
+                "a.toml:2: `shelf[0].dialect`: accounts keep nothing",
+            ),
+            (
+                "[[shelf]]\ndialect = 'tencent-vpc'\n[shelf.things]\ntemplates = 5",
+                "a.toml:3: `shelf[0].things`: ",
             ),
             (
                 "[[key]]\nid = 'a'",

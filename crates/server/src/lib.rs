@@ -50,5 +50,6 @@ pub use server::{DEV_ACCOUNT, DEV_PROJECT, Server, StartError};
 pub use settings::{Dev, ExecutorSettings, KindSettings, Settings, TOKEN_MS_USUAL, Tls};
 pub use store_url::{NoStore, StoreUrl};
 pub use surroundings::{
-    Interference, Meddled, Meddling, Polled, Spoiling, Surroundings, invalid_value, not_available,
+    Interference, Meddled, Meddling, Polled, ShelfWish, Spoiling, Surroundings, invalid_value,
+    not_available,
 };

@@ -97,6 +97,14 @@ pub enum StartError {
         /// What it lacks.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Something cannot be kept from the start.
+    #[error("the shelf `{shelf}` cannot be filled")]
+    Shelf {
+        /// Which one.
+        shelf: String,
+        /// What is wrong.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The certificate and its key cannot be used.
     #[error("the certificate cannot be used")]
     Tls(#[from] rustls::Error),
@@ -230,6 +238,7 @@ impl World {
             draining: AtomicBool::new(false),
             secure: settings.tls.is_some(),
         });
+        app.fill_shelves(surroundings.shelves).await?;
         if let Some(interference) = &app.interference {
             interference.begin(Arc::clone(&app.engine)).await?;
         }

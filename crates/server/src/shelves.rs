@@ -7,7 +7,9 @@
 use crate::app::App;
 use crate::chance;
 use crate::edge::{Asker, Done, fault};
-use longrun_dialects::{Dialect, Fault, Lent, Managed, Order, Pending, Shelf};
+use crate::server::StartError;
+use crate::surroundings::ShelfWish;
+use longrun_dialects::{Dialect, Fault, Lent, Managed, Order, Pending, Shelf, keeper};
 use longrun_engine::EngineError;
 use longrun_model::{Account, Idempotency, OperationKey};
 use longrun_store::PutDocument;
@@ -238,6 +240,36 @@ impl App {
         let things = found.shelf.things.clone();
         self.keep_shelf(found).await?;
         Ok(things)
+    }
+
+    /// Puts onto shelves what is to be there from the start.
+    pub(crate) async fn fill_shelves(&self, wishes: Vec<ShelfWish>) -> Result<(), StartError> {
+        for wish in wishes {
+            self.fill_shelf(wish).await?;
+        }
+        Ok(())
+    }
+
+    /// The same for one shelf, unless something is there.
+    async fn fill_shelf(&self, wish: ShelfWish) -> Result<(), StartError> {
+        let ShelfWish {
+            shelf,
+            account,
+            things,
+        } = wish;
+        let wrong = |source| StartError::Shelf {
+            shelf: shelf.clone(),
+            source,
+        };
+        let dialect = keeper(&shelf).ok_or_else(|| wrong("no dialect has such a shelf".into()))?;
+        let checked = dialect.check_things(&things);
+        checked.map_err(|what| wrong(what.into()))?;
+        let kept = self.things(dialect, &account).await;
+        if kept.map_err(|error| wrong(error.into()))?.is_null() {
+            let put = self.put_things(dialect, &account, things).await;
+            put.map_err(|error| wrong(error.into()))?;
+        }
+        Ok(())
     }
 
     /// Puts things onto the shelf of an account in place of all that is there, and of all that waits to be changed.

@@ -10,7 +10,8 @@ use futures_util::future::BoxFuture;
 use http::Response;
 use longrun_dialects::Fault;
 use longrun_engine::{Clock, Engine, EngineError};
-use longrun_model::{Ids, Operation, OperationKey};
+use longrun_model::{Account, Ids, Operation, OperationKey};
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub struct Surroundings {
     pub ids: Vec<(OperationKey, String)>,
     /// Access keys that are made at the start, unless there are keys of these ids.
     pub keys: Vec<KeyWish>,
+    /// What accounts keep in the clouds from the start, unless they keep something there already.
+    pub shelves: Vec<ShelfWish>,
     /// Who meddles with polls.
     pub interference: Option<Arc<dyn Interference>>,
     /// Further native calls. Whoever makes one must be allowed `longrun:Emulate`.
@@ -38,10 +41,22 @@ impl Default for Surroundings {
             id_secret: None,
             ids: Vec::new(),
             keys: Vec::new(),
+            shelves: Vec::new(),
             interference: None,
             annex: Router::new(),
         }
     }
+}
+
+/// What an account is to keep in a cloud.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ShelfWish {
+    /// The name of the shelf, as in `PUT /api/v1/shelves/{shelf}`.
+    pub shelf: String,
+    /// Whose it is.
+    pub account: Account,
+    /// What is kept.
+    pub things: Value,
 }
 
 /// Somebody who stands between polls and their answers.

@@ -21,7 +21,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
-LAST = "OS_PROJECT_ID"
+LAST = "OS_REGION_NAME"
 """The variable in the last of the lines that the program prints."""
 PATIENCE_S = 30.0
 """How long the program may take for an answer, or to end."""
@@ -83,6 +83,7 @@ class Emulator:
                 if name == LAST:
                     return
             process.wait(PATIENCE_S)
+            self.stop()
             log.seek(0)
             raise EmulatorError(f"`{shlex.join(self._command)}` did not start: {log.read()}")
 

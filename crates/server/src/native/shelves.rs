@@ -9,7 +9,7 @@ use crate::shelves::ShelfError;
 use axum::body::Body;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response};
-use longrun_dialects::{ALL, Dialect};
+use longrun_dialects::{Dialect, keeper};
 use serde_json::Value;
 
 /// `GET /api/v1/shelves/{shelf}`
@@ -41,10 +41,7 @@ pub(super) async fn put(
 
 /// The dialect that knows what stands on a shelf.
 fn dialect(shelf: &str) -> Result<&'static dyn Dialect, Problem> {
-    let mut keeping = ALL
-        .into_iter()
-        .filter(|dialect| dialect.shelf() == shelf && dialect.keeps_things());
-    keeping.next().ok_or(Problem::NotFound)
+    keeper(shelf).ok_or(Problem::NotFound)
 }
 
 fn answer(things: &Value) -> Response<Body> {
