@@ -4,6 +4,7 @@
 
 mod follow;
 mod line;
+mod pass;
 mod trouble;
 
 use crate::api::Api;

@@ -41,7 +41,7 @@ pub enum Credential<'a> {
     Token(Cow<'a, str>),
 }
 
-/// Why a poll cannot be written.
+/// Why a request cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignError {
     /// The id is not one that this cloud gives out.
@@ -50,6 +50,9 @@ pub enum SignError {
     /// The cloud has projects in its paths and none was named.
     #[error("a project is needed")]
     NoProject,
+    /// The call is about another region than the upstream.
+    #[error("the upstream is in another region than `{0}`")]
+    OtherRegion(String),
     /// The cloud does not take this sort of credential.
     #[error("this cloud needs {0}")]
     Credential(&'static str),

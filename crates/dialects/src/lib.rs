@@ -154,6 +154,33 @@ pub trait Dialect: Send + Sync {
         nonce: u128,
     ) -> Result<http::Request<Vec<u8>>, SignError>;
 
+    /// Writes a call of somebody else anew for the upstream at `endpoint`: what is asked stays, and in place of the
+    /// caller's proof stands that of `credential`. Of `target` its project and its region count.
+    fn forward(
+        &self,
+        request: &Request,
+        target: &Target,
+        endpoint: &Endpoint,
+        credential: &Credential,
+        now: Timestamp,
+        nonce: u128,
+    ) -> Result<http::Request<Vec<u8>>, SignError>;
+
+    /// What a policy calls the action of a call that is refused with `fault` because nobody serves that action here.
+    fn unserved(&self, request: &Request, fault: &Fault) -> Option<String> {
+        let _ = request;
+        named_action(self.service(), fault)
+    }
+
+    /// The id of the task that the answer to a submission names, if it names one.
+    fn submitted(
+        &self,
+        question: &Question,
+        status: u16,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Option<String>;
+
     /// Reads what came back.
     fn read(
         &self,
@@ -189,4 +216,13 @@ pub fn keeper(shelf: &str) -> Option<&'static dyn Dialect> {
 /// The dialect with this name.
 pub fn named(name: &str) -> Option<&'static dyn Dialect> {
     ALL.into_iter().find(|dialect| dialect.name() == name)
+}
+
+/// What a policy calls the action that a fault names as unknown. A name that fills an echo may have been cut.
+fn named_action(service: &str, fault: &Fault) -> Option<String> {
+    let Fault::UnknownAction(name) = fault else {
+        return None;
+    };
+    (name.chars().count() < tencent::parameters::ECHO_CHARS_MAX)
+        .then(|| format!("{service}:{name}"))
 }

@@ -2,6 +2,8 @@
 
 use crate::app::App;
 use crate::chance;
+use crate::clouds::Received;
+use crate::gateway;
 use crate::keys::Key;
 use crate::native;
 use crate::policy::{Ask, Decision};
@@ -15,8 +17,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use longrun_dialects::{
-    Call, Claim, Dialect, Fault, Identity, Lent, OperationRef, Order, Proof, Reply, Request, Wish,
-    identity,
+    Call, Claim, Dialect, Fault, Frame, Identity, Lent, OperationRef, Order, Proof, Reply, Request,
+    Wish, identity,
 };
 use longrun_engine::{Clock, EngineError};
 use longrun_model::{Operation, OperationKey, Timestamp};
@@ -58,7 +60,7 @@ impl Door {
 }
 
 /// A body, as far as it came.
-struct Received {
+struct Taken {
     bytes: Bytes,
     fault: Option<Fault>,
 }
@@ -134,7 +136,7 @@ impl Edge {
         let outcome = match fault {
             Some(fault) => Err(fault),
             None => {
-                let asked = (dialect, &*frame.action, request.path, peer);
+                let asked = (dialect, &frame, request, peer);
                 self.app.carry_out(asked, claim, wish, &lent).await
             }
         };
@@ -142,6 +144,7 @@ impl Edge {
             tracing::debug!(dialect = dialect.name(), request.id = %lent.request_id, %fault, "a call was refused");
         }
         let mut response = respond(match &outcome {
+            Ok(Done::Passed(received)) => return gateway::passed_back(received),
             Ok(Done::Told(reply)) => reply.clone(),
             Ok(Done::Operation(operation)) => dialect.answer(&frame, &lent, Ok(operation)),
             Ok(Done::Polled(told)) => dialect.answer(&frame, &lent, Ok(&told.operation)),
@@ -188,9 +191,9 @@ pub(crate) fn is_native(path: &str) -> bool {
 }
 
 /// Takes in the body, up to the limit.
-async fn receive(headers: &HeaderMap, mut body: Incoming) -> Received {
+async fn receive(headers: &HeaderMap, mut body: Incoming) -> Taken {
     if body.is_end_stream() {
-        return Received {
+        return Taken {
             bytes: Bytes::new(),
             fault: None,
         };
@@ -207,7 +210,7 @@ async fn receive(headers: &HeaderMap, mut body: Incoming) -> Received {
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
             let fault = Some(Fault::Malformed("the body ends too early"));
-            return Received {
+            return Taken {
                 bytes: bytes.freeze(),
                 fault,
             };
@@ -216,14 +219,14 @@ async fn receive(headers: &HeaderMap, mut body: Incoming) -> Received {
             continue;
         };
         if bytes.len() + data.len() > DIALECT_BYTES_MAX {
-            return Received {
+            return Taken {
                 bytes: bytes.freeze(),
                 fault: too_large(),
             };
         }
         bytes.extend_from_slice(data);
     }
-    Received {
+    Taken {
         bytes: bytes.freeze(),
         fault: None,
     }
@@ -248,6 +251,8 @@ pub(crate) enum Done {
     Task(Arc<Operation>, String),
     /// The same, to a poll that somebody has meddled with.
     Polled(Told),
+    /// What an upstream has answered.
+    Passed(Received),
     /// An answer that is written already.
     Told(Reply),
 }
@@ -286,7 +291,7 @@ impl App {
     /// Does what a call wants, if whoever sent it may.
     async fn carry_out(
         &self,
-        (dialect, action, path, peer): (&dyn Dialect, &str, &str, IpAddr),
+        (dialect, frame, request, peer): (&dyn Dialect, &Frame<'_>, &Request<'_>, IpAddr),
         claim: Result<Claim<'_>, Fault>,
         wish: Result<Wish<'_>, Fault>,
         lent: &Lent<'_>,
@@ -305,19 +310,26 @@ impl App {
         let asker = Asker {
             dialect,
             key: &key,
-            action,
+            action: &frame.action,
             project: claim.project.as_deref(),
             peer,
             secure: self.secure,
             now: self.engine.now(),
         };
+        let passed = self.pass_on(&asker, request, &frame.question, &wish).await;
+        if let Some(passed) = passed {
+            return passed;
+        }
         match wish? {
             Wish::Poll {
                 operation,
                 resource_group,
             } => {
                 let group = resource_group.as_deref();
-                match self.poll_upstream(&asker, path, &operation, group).await {
+                match self
+                    .poll_upstream(&asker, request.path, &operation, group)
+                    .await
+                {
                     // Numbers are given by clouds and here.
                     None | Some(Err(Fault::NotFound)) => {
                         let operation = self.poll(&asker, &operation, group).await?;
@@ -330,7 +342,7 @@ impl App {
                 }
             }
             Wish::Submit(order) => {
-                asker.may_submit(&order)?;
+                asker.may_submit(&order, None)?;
                 let operation = self.carry_out_order(*order, &asker).await?;
                 Ok(Done::Operation(operation))
             }
@@ -529,9 +541,27 @@ impl Asker<'_> {
         }
     }
 
-    /// Whether it allows an order: the action on every resource, or on the kind if none is named.
-    pub(crate) fn may_submit(&self, order: &Order) -> Result<(), Fault> {
-        let (region, group) = (order.region.as_deref(), order.resource_group.as_deref());
+    /// Whether it allows an action that is not served here, of which nothing more is known than its name.
+    pub(crate) fn may_act(&self, action: &str, region: Option<&str>) -> Result<(), Fault> {
+        let asker = Asker {
+            dialect: self.dialect,
+            key: self.key,
+            action,
+            project: self.project,
+            peer: self.peer,
+            secure: self.secure,
+            now: self.now,
+        };
+        asker.may(("action", action), region, None)
+    }
+
+    /// Whether it allows an order: the action on every resource, or on the kind if none is named. `usual` is the region
+    /// of an order that names none.
+    pub(crate) fn may_submit(&self, order: &Order, usual: Option<&str>) -> Result<(), Fault> {
+        let (region, group) = (
+            order.region.as_deref().or(usual),
+            order.resource_group.as_deref(),
+        );
         if order.resources.is_empty() {
             return self.may(("kind", order.action.kind.as_str()), region, group);
         }

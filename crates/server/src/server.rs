@@ -219,7 +219,7 @@ impl World {
                 make_key(wish, &engine, &keys, master_key).await?;
             }
         }
-        let (gateway, looks) = Gateway::new(settings.upstreams);
+        let (gateway, looks) = Gateway::new(settings.upstreams, engine.now());
         let app = Arc::new(App {
             engine,
             ids,

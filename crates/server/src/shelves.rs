@@ -77,7 +77,7 @@ impl App {
         asker: &Asker<'_>,
         lent: &Lent<'_>,
     ) -> Result<Done, Fault> {
-        asker.may_submit(&order)?;
+        asker.may_submit(&order, None)?;
         let account = &asker.key.account;
         let name = name(asker.dialect, account);
         let what: Box<str> = order.resources.first().map_or_else(

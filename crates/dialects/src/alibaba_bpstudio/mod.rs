@@ -6,6 +6,7 @@
 
 mod answer;
 mod fault;
+mod forward;
 mod instances;
 mod parse;
 mod poll;
@@ -87,6 +88,30 @@ impl Dialect for AlibabaBpstudio {
         nonce: u128,
     ) -> Result<http::Request<Vec<u8>>, SignError> {
         poll::poll(target, endpoint, credential, now, nonce)
+    }
+
+    fn forward(
+        &self,
+        request: &Request,
+        target: &Target,
+        endpoint: &Endpoint,
+        credential: &Credential,
+        now: Timestamp,
+        nonce: u128,
+    ) -> Result<http::Request<Vec<u8>>, SignError> {
+        let _ = target;
+        forward::forward(request, endpoint, credential, now, nonce)
+    }
+
+    fn submitted(
+        &self,
+        question: &Question,
+        status: u16,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Option<String> {
+        let _ = headers;
+        forward::submitted(question, status, body)
     }
 
     fn read(

@@ -150,7 +150,7 @@ fn known_method(method: &Method) -> Result<&'static str, Fault> {
 
 /// How the answer is to be written. The document's default for V1 is XML; an unknown word, such as the `None` that one
 /// client sends for want of a better, is answered in JSON.
-fn format(request: &Request, is_v3: bool) -> Format {
+pub(super) fn format(request: &Request, is_v3: bool) -> Format {
     let accept = request.header("accept").unwrap_or_default();
     let accepts_json = accept.contains("application/json");
     let default = match is_v3 {

@@ -3,9 +3,9 @@
 
 use super::sign::{self, Covered, V3_ALGORITHM};
 use super::{ACTION, OPERATION_ID_BYTES_MAX, VERSION};
-use crate::form::UNRESERVED;
+use crate::form::{Parameters, UNRESERVED};
 use crate::{Algorithm, Credential, Endpoint, SignError, Target, stamp};
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use longrun_model::Timestamp;
 use percent_encoding::utf8_percent_encode;
@@ -19,6 +19,36 @@ pub(super) fn poll(
     now: Timestamp,
     nonce: u128,
 ) -> Result<Request<Vec<u8>>, SignError> {
+    let sending = Sending {
+        method: Method::POST,
+        action: ACTION,
+        query: Vec::new(),
+        content_type: Some("application/x-www-form-urlencoded"),
+        accept: "application/json",
+        body: form(target)?.into_bytes(),
+    };
+    proven(sending, endpoint, credential, now, nonce)
+}
+
+/// A request before it is signed.
+pub(super) struct Sending<'a> {
+    pub(super) method: Method,
+    pub(super) action: &'a str,
+    /// Sorted.
+    pub(super) query: Parameters<'a>,
+    pub(super) content_type: Option<&'a str>,
+    pub(super) accept: &'static str,
+    pub(super) body: Vec<u8>,
+}
+
+/// Writes a request with what proves who asks.
+pub(super) fn proven(
+    sending: Sending,
+    endpoint: &Endpoint,
+    credential: &Credential,
+    now: Timestamp,
+    nonce: u128,
+) -> Result<Request<Vec<u8>>, SignError> {
     let Credential::AccessKey {
         id,
         secret,
@@ -27,16 +57,18 @@ pub(super) fn poll(
     else {
         return Err(SignError::Credential("an access key"));
     };
-    let body = form(target)?;
-    let hash = sign::sha256_hex(body.as_bytes());
+    let hash = sign::sha256_hex(&sending.body);
+    let query = sign::v3_query(&sending.query);
     let mut headers = HeaderMap::with_capacity(16);
     let mut set = |name: &'static str, text: &str| -> Result<(), SignError> {
         headers.insert(HeaderName::from_static(name), value(text)?);
         Ok(())
     };
     set("host", host(endpoint))?;
-    set("content-type", "application/x-www-form-urlencoded")?;
-    set("x-acs-action", ACTION)?;
+    if let Some(content_type) = sending.content_type {
+        set("content-type", content_type)?;
+    }
+    set("x-acs-action", sending.action)?;
     set("x-acs-version", VERSION)?;
     set("x-acs-date", &stamp::write_seconds(now))?;
     set("x-acs-signature-nonce", &format!("{nonce:032x}"))?;
@@ -49,14 +81,26 @@ pub(super) fn poll(
         }
         None => set("x-acs-credentials-provider", "static_ak")?,
     }
-    let authorization = authorization(&headers, host(endpoint), &hash, id, secret);
+    let authorization = {
+        let signed = names(&headers);
+        let covered = Covered {
+            method: sending.method.as_str(),
+            query: &query,
+            headers: &headers,
+            host: host(endpoint),
+            signed: &signed,
+            body_hash: &hash,
+        };
+        authorization(&covered, id, secret)
+    };
     headers.insert(AUTHORIZATION, value(&authorization)?);
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    let uri = format!("{}://{}/", endpoint.scheme, endpoint.authority);
+    headers.insert(ACCEPT, HeaderValue::from_static(sending.accept));
+    let mark = if query.is_empty() { "" } else { "?" };
+    let uri = format!("{}://{}/{mark}{query}", endpoint.scheme, endpoint.authority);
     let mut request = Request::builder()
-        .method(Method::POST)
+        .method(sending.method)
         .uri(uri)
-        .body(body.into_bytes())?;
+        .body(sending.body)?;
     *request.headers_mut() = headers;
     Ok(request)
 }
@@ -89,26 +133,20 @@ fn host<'a>(endpoint: &Endpoint<'a>) -> &'a str {
         .unwrap_or(endpoint.authority)
 }
 
-/// The header with the signature over all `headers`.
-fn authorization(headers: &HeaderMap, host: &str, hash: &str, id: &str, secret: &str) -> String {
-    debug_assert!(headers.contains_key(HOST) && headers.contains_key(CONTENT_TYPE));
-    let mut signed: Vec<Cow<str>> = headers
-        .keys()
-        .map(|name| Cow::Borrowed(name.as_str()))
-        .collect();
-    signed.sort_unstable();
-    let covered = Covered {
-        method: "POST",
-        query: "",
-        headers,
-        host,
-        signed: &signed,
-        body_hash: hash,
-    };
+/// The names of all `headers`, in order.
+fn names(headers: &HeaderMap) -> Vec<Cow<'_, str>> {
+    let names = headers.keys().map(HeaderName::as_str);
+    let mut names: Vec<Cow<str>> = names.map(Cow::Borrowed).collect();
+    names.sort_unstable();
+    names
+}
+
+/// The header with the signature.
+fn authorization(covered: &Covered, id: &str, secret: &str) -> String {
     let signature = Algorithm::HmacSha256.sign(secret.as_bytes(), covered.text().as_bytes());
     format!(
         "{V3_ALGORITHM} Credential={id},SignedHeaders={},Signature={}",
-        signed.join(";"),
+        covered.signed.join(";"),
         hex::encode(signature)
     )
 }

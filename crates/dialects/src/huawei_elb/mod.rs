@@ -10,6 +10,7 @@ mod authorization;
 mod canonical;
 mod elbaas;
 mod fault;
+mod forward;
 pub mod identity;
 mod parse;
 mod poll;
@@ -106,6 +107,34 @@ impl Dialect for HuaweiElb {
         _nonce: u128,
     ) -> Result<http::Request<Vec<u8>>, SignError> {
         poll::poll("v1.0", target, endpoint, credential, now)
+    }
+
+    fn forward(
+        &self,
+        request: &Request,
+        target: &Target,
+        endpoint: &Endpoint,
+        credential: &Credential,
+        now: Timestamp,
+        nonce: u128,
+    ) -> Result<http::Request<Vec<u8>>, SignError> {
+        let _ = nonce;
+        forward::forward(request, target, endpoint, credential, now)
+    }
+
+    fn unserved(&self, request: &Request, fault: &Fault) -> Option<String> {
+        forward::unserved(request, fault)
+    }
+
+    fn submitted(
+        &self,
+        _: &Question,
+        status: u16,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Option<String> {
+        let _ = headers;
+        forward::submitted(status, body)
     }
 
     fn read(

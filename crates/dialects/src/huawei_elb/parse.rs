@@ -118,6 +118,15 @@ fn area(path: &str) -> Option<Area<'_>> {
     Some(Area::Project { project, rest })
 }
 
+/// The version in a path, and what stands in it below the project.
+pub(super) fn below_project(path: &str) -> Option<(&str, &str)> {
+    let (version, _) = path.strip_prefix('/')?.split_once('/')?;
+    match area(path)? {
+        Area::Project { rest, .. } => Some((version, rest)),
+        Area::Third => None,
+    }
+}
+
 pub(super) fn claim<'a>(request: &Request<'a>, options: &Options) -> Result<Claim<'a>, Fault> {
     let project = project(request.path).map(Cow::Borrowed);
     // With both a token and a signature, the signature is what counts.

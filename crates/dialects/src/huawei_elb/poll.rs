@@ -20,14 +20,48 @@ pub(super) fn poll(
         check_id(id)?;
     }
     let path = format!("/{version}/{project}/jobs/{}", target.id);
+    let sending = Sending {
+        method: Method::GET,
+        path: &path,
+        query: "",
+        content_type: Some("application/json"),
+        body: Vec::new(),
+    };
+    proven(sending, project, endpoint, credential, now)
+}
+
+/// A request before it is signed.
+pub(super) struct Sending<'a> {
+    pub(super) method: Method,
+    pub(super) path: &'a str,
+    /// As it is sent.
+    pub(super) query: &'a str,
+    pub(super) content_type: Option<&'a str>,
+    pub(super) body: Vec<u8>,
+}
+
+/// Writes a request about a project with what proves who asks.
+pub(super) fn proven(
+    sending: Sending,
+    project: &str,
+    endpoint: &Endpoint,
+    credential: &Credential,
+    now: Timestamp,
+) -> Result<Request<Vec<u8>>, SignError> {
     let Endpoint { scheme, authority } = endpoint;
-    let builder = Request::builder()
-        .method(Method::GET)
-        .uri(format!("{scheme}://{authority}{path}"))
-        .header(HOST, *authority)
-        .header(CONTENT_TYPE, "application/json");
+    let Sending { path, query, .. } = sending;
+    let mark = if query.is_empty() { "" } else { "?" };
+    let mut builder = Request::builder()
+        .method(sending.method)
+        .uri(format!("{scheme}://{authority}{path}{mark}{query}"))
+        .header(HOST, *authority);
+    if let Some(content_type) = sending.content_type {
+        builder = builder.header(CONTENT_TYPE, content_type);
+    }
     let mut request = match credential {
-        Credential::Token(token) => with_secret(builder, "x-auth-token", token)?.body(Vec::new())?,
+        Credential::Token(token) => {
+            with_secret(builder, "x-auth-token", token)?.body(sending.body)?
+        }
         Credential::AccessKey {
             id,
             secret,
@@ -39,8 +73,8 @@ pub(super) fn poll(
             if let Some(token) = session_token {
                 builder = with_secret(builder, "x-security-token", token)?;
             }
-            let mut request = builder.body(Vec::new())?;
-            sign::sign(request.headers_mut(), &path, id, secret)?;
+            let mut request = builder.body(sending.body)?;
+            sign::sign(&mut request, id, secret)?;
             request
         }
     };
@@ -52,7 +86,7 @@ pub(super) fn poll(
 }
 
 /// Ids are opaque to clients, but one that needs escapes is none.
-fn check_id(id: &str) -> Result<(), SignError> {
+pub(super) fn check_id(id: &str) -> Result<(), SignError> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if !id.is_empty() && id.bytes().all(fits) {
         Ok(())

@@ -4,7 +4,7 @@ use super::authorization::{Authorization, Form};
 use super::canonical::{self, Rules};
 use crate::{Algorithm, Fault, Options, Proof, Request, SignError, stamp};
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::iter;
@@ -59,24 +59,23 @@ fn check_digest(request: &Request) -> Result<(), Fault> {
     ))
 }
 
-/// Signs a GET with the flat form: all headers that are there now, in the order of their names.
+/// Signs a request with the flat form: all headers that are there now, in the order of their names.
 pub(super) fn sign(
-    headers: &mut HeaderMap,
-    path: &str,
+    unsigned: &mut http::Request<Vec<u8>>,
     access_key: &str,
     secret: &str,
 ) -> Result<(), SignError> {
     let names = {
-        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        let mut names: Vec<_> = unsigned.headers().keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         names.join(";")
     };
     let request = Request {
-        method: &Method::GET,
-        path,
-        query: "",
-        headers,
-        body: &[],
+        method: unsigned.method(),
+        path: unsigned.uri().path(),
+        query: unsigned.uri().query().unwrap_or_default(),
+        headers: unsigned.headers(),
+        body: unsigned.body(),
     };
     let date = request.header(DATE.as_str()).unwrap_or_default();
     let text = string_to_sign(
@@ -95,7 +94,7 @@ pub(super) fn sign(
     );
     let mut value = HeaderValue::try_from(value).map_err(http::Error::from)?;
     value.set_sensitive(true);
-    headers.insert(AUTHORIZATION, value);
+    unsigned.headers_mut().insert(AUTHORIZATION, value);
     Ok(())
 }
 

@@ -8,6 +8,7 @@
 pub(crate) mod claim;
 pub(crate) mod envelope;
 pub(crate) mod fault;
+pub(crate) mod forward;
 pub(crate) mod parameters;
 pub(crate) mod poll;
 pub(crate) mod read;
@@ -60,11 +61,13 @@ pub(crate) fn parse<'a>(request: &Request<'a>, options: &Options, product: &Prod
     } else {
         action
     };
+    let is_poll = action == product.action;
     let action = options.catalogue.find(product.dialect, action);
     let rules = match action {
-        None => Rules::Poll,
+        None if is_poll => Rules::Poll,
         Some(action) if action.reads => Rules::Read,
-        Some(_) => Rules::Change,
+        // What is not known may change something, wherever it is passed on to.
+        None | Some(_) => Rules::Change,
     };
     Call {
         frame: frame(request, product, action),

@@ -6,7 +6,7 @@ use http::Method;
 use std::borrow::Cow;
 
 /// How much of a caller's text stands in an error.
-const ECHO_CHARS_MAX: usize = 64;
+pub(crate) const ECHO_CHARS_MAX: usize = 64;
 
 /// The parameters, encoded.
 ///

@@ -6,7 +6,7 @@
 use super::{PATH, signature, task_id};
 use crate::form::{Parameters, UNRESERVED};
 use crate::{Algorithm, Credential, Endpoint, SignError, Target};
-use http::header::{ACCEPT, HOST};
+use http::header::{ACCEPT, CONTENT_TYPE, HOST};
 use http::{Method, Uri};
 use longrun_model::Timestamp;
 use percent_encoding::utf8_percent_encode;
@@ -20,6 +20,34 @@ pub(crate) fn poll(
     now: Timestamp,
     nonce: u128,
 ) -> Result<http::Request<Vec<u8>>, SignError> {
+    let number =
+        task_id::parse(target.id.trim()).map_err(|_| SignError::Id(target.id.to_string()))?;
+    let mut parameters: Parameters = vec![
+        ("Action".into(), action.into()),
+        ("taskId".into(), number.to_string().into()),
+    ];
+    if let Some(region) = &target.region {
+        parameters.push(("Region".into(), region.as_ref().into()));
+    }
+    proven(
+        (Method::GET, PATH),
+        parameters,
+        endpoint,
+        credential,
+        now,
+        nonce,
+    )
+}
+
+/// Writes a request with these parameters and what proves who asks.
+pub(super) fn proven<'a>(
+    (method, path): (Method, &str),
+    mut parameters: Parameters<'a>,
+    endpoint: &Endpoint,
+    credential: &'a Credential,
+    now: Timestamp,
+    nonce: u128,
+) -> Result<http::Request<Vec<u8>>, SignError> {
     let Credential::AccessKey {
         id,
         secret,
@@ -28,25 +56,19 @@ pub(crate) fn poll(
     else {
         return Err(SignError::Credential("an access key"));
     };
-    let number =
-        task_id::parse(target.id.trim()).map_err(|_| SignError::Id(target.id.to_string()))?;
-    let mut parameters: Parameters = vec![
-        ("Action".into(), action.into()),
-        ("taskId".into(), number.to_string().into()),
+    parameters.extend([
         ("SecretId".into(), id.as_ref().into()),
         ("SignatureMethod".into(), "HmacSHA256".into()),
         ("Timestamp".into(), now.as_seconds().to_string().into()),
         ("Nonce".into(), positive(nonce).to_string().into()),
-    ];
-    for (name, value) in [("Region", &target.region), ("Token", session_token)] {
-        if let Some(value) = value {
-            parameters.push((name.into(), value.as_ref().into()));
-        }
+    ]);
+    if let Some(token) = session_token {
+        parameters.push(("Token".into(), token.as_ref().into()));
     }
-    let text = signature::text("GET", endpoint.authority, PATH, &parameters);
+    let text = signature::text(method.as_str(), endpoint.authority, path, &parameters);
     let signature = signature::sign(Algorithm::HmacSha256, secret, &text);
     parameters.push(("Signature".into(), signature.into()));
-    write(endpoint, &parameters)
+    write((method, path), endpoint, &parameters)
 }
 
 /// A positive integer that fits in 63 bits, as the largest that the vendor's clients send.
@@ -55,25 +77,41 @@ fn positive(nonce: u128) -> u64 {
     u64::try_from(below).expect("a remainder of a 63-bit number fits in 63 bits") + 1
 }
 
+/// The parameters stand in the query of a GET and in the body of a POST.
 fn write(
+    (method, path): (Method, &str),
     endpoint: &Endpoint,
     parameters: &Parameters,
 ) -> Result<http::Request<Vec<u8>>, SignError> {
     let encoded: Vec<String> = parameters
         .iter()
-        .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, UNRESERVED)))
+        .map(|(name, value)| {
+            let [name, value] = [name, value].map(|text| utf8_percent_encode(text, UNRESERVED));
+            format!("{name}={value}")
+        })
         .collect();
+    let encoded = encoded.join("&");
+    let is_post = method == Method::POST;
+    let place = if is_post {
+        path.to_owned()
+    } else {
+        format!("{path}?{encoded}")
+    };
     let uri = Uri::builder()
         .scheme(endpoint.scheme)
         .authority(endpoint.authority)
-        .path_and_query(format!("{PATH}?{}", encoded.join("&")))
+        .path_and_query(place)
         .build()?;
     let request = http::Request::builder()
-        .method(Method::GET)
+        .method(method)
         .uri(uri)
         // An HTTP client leaves out a port that is the scheme's own; what was signed must be what is sent.
         .header(HOST, endpoint.authority)
         .header(ACCEPT, "application/json");
+    if is_post {
+        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        return Ok(request.body(encoded.into_bytes())?);
+    }
     Ok(request.body(Vec::new())?)
 }
 

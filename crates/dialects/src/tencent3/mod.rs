@@ -15,12 +15,14 @@ pub(crate) mod submitted;
 mod tc3;
 
 use crate::tencent::claim::Rules;
-use crate::tencent::{claim, parameters};
+use crate::tencent::{claim, forward, parameters};
 use crate::{
-    Action, Call, Catalogue, Fault, Format, Frame, OperationRef, Options, Question, Request, Wish,
-    form,
+    Action, Call, Catalogue, Credential, Endpoint, Fault, Format, Frame, OperationRef, Options,
+    Question, Request, SignError, Target, Wish, form,
 };
 use arguments::Arguments;
+use http::Method;
+use longrun_model::Timestamp;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -228,9 +230,51 @@ fn parse_parameters<'a>(
 fn rules(served: &Result<Served, Fault>) -> Rules {
     match served {
         Ok(Served::Submit(action)) if action.reads => Rules::Read,
-        Ok(Served::Submit(_)) => Rules::Change,
-        Ok(Served::Poll(_)) | Err(_) => Rules::Poll,
+        // What is not known may change something, wherever it is passed on to.
+        Ok(Served::Submit(_)) | Err(_) => Rules::Change,
+        Ok(Served::Poll(_)) => Rules::Poll,
     }
+}
+
+/// Writes a call anew. One with a form stays one with the older signature, as the newer one covers no forms.
+pub(crate) fn forward(
+    product: &'static Product,
+    request: &Request,
+    target: &Target,
+    endpoint: &Endpoint,
+    credential: &Credential,
+    now: Timestamp,
+    nonce: u128,
+) -> Result<http::Request<Vec<u8>>, SignError> {
+    if !has_headers(request) {
+        return forward::forward(PATH, request, target, endpoint, credential, now, nonce);
+    }
+    let header = |name| request.header(name).unwrap_or_default();
+    let asked = header("x-tc-region");
+    let region = forward::region(asked, target)?.unwrap_or(asked);
+    let is_get = request.method == Method::GET;
+    let asking = poll::Sending {
+        method: request.method.clone(),
+        // The query of a POST was not signed, and nobody looks at it.
+        query: if is_get { request.query } else { "" },
+        content_type: request.header("content-type").unwrap_or(poll::JSON),
+        service: product.service,
+        action: header("x-tc-action"),
+        version: header("x-tc-version"),
+        region: Some(region).filter(|region| !region.is_empty()),
+        language: request.header("x-tc-language"),
+        body: request.body.to_vec(),
+    };
+    poll::proven(asking, endpoint, credential, now)
+}
+
+/// What a policy calls an action of this product that is not served here. Other products have their own versions.
+pub(crate) fn unserved(request: &Request, fault: &Fault, product: &Product) -> Option<String> {
+    let version = asked(request)?.version;
+    let is_own = version.as_deref() == Some(product.version);
+    is_own
+        .then(|| crate::named_action(product.service, fault))
+        .flatten()
 }
 
 fn frame<'a>(

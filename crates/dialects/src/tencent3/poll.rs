@@ -11,7 +11,7 @@ use http::{Method, Uri};
 use longrun_model::Timestamp;
 
 const SIGNED_HEADERS: &str = "content-type;host;x-tc-action";
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 
 /// What is asked.
 #[derive(Debug)]
@@ -32,6 +32,48 @@ pub(crate) fn poll(
     credential: &Credential,
     now: Timestamp,
 ) -> Result<http::Request<Vec<u8>>, SignError> {
+    let Asking {
+        product,
+        action,
+        body,
+    } = question;
+    let sending = Sending {
+        method: Method::POST,
+        query: "",
+        content_type: JSON,
+        service: product.service,
+        action,
+        version: product.version,
+        region: target.region.as_deref(),
+        language: None,
+        body,
+    };
+    proven(sending, endpoint, credential, now)
+}
+
+/// A request before it is signed.
+#[derive(Debug)]
+pub(super) struct Sending<'a> {
+    pub(super) method: Method,
+    /// As it is sent.
+    pub(super) query: &'a str,
+    pub(super) content_type: &'a str,
+    pub(super) service: &'a str,
+    pub(super) action: &'a str,
+    pub(super) version: &'a str,
+    pub(super) region: Option<&'a str>,
+    /// In which language errors are told.
+    pub(super) language: Option<&'a str>,
+    pub(super) body: Vec<u8>,
+}
+
+/// Writes a request with what proves who asks.
+pub(super) fn proven(
+    sending: Sending,
+    endpoint: &Endpoint,
+    credential: &Credential,
+    now: Timestamp,
+) -> Result<http::Request<Vec<u8>>, SignError> {
     let Credential::AccessKey {
         id,
         secret,
@@ -40,64 +82,63 @@ pub(crate) fn poll(
     else {
         return Err(SignError::Credential("an access key"));
     };
-    let Asking {
-        product,
-        action,
-        body,
-    } = question;
     let host = endpoint.authority.to_ascii_lowercase();
+    let place = match sending.query {
+        "" => super::PATH.to_owned(),
+        query => format!("{}?{query}", super::PATH),
+    };
     let uri = Uri::builder()
         .scheme(endpoint.scheme)
         .authority(endpoint.authority)
-        .path_and_query(super::PATH)
+        .path_and_query(place)
         .build()?;
     let mut request = http::Request::builder()
-        .method(Method::POST)
+        .method(sending.method.clone())
         .uri(uri)
         .header(
             AUTHORIZATION,
-            authorization(product.service, action, &host, &body, (id, secret), now),
+            authorization(&sending, &host, (id, secret), now),
         )
-        .header(CONTENT_TYPE, JSON)
+        .header(CONTENT_TYPE, sending.content_type)
         .header(ACCEPT, JSON)
-        .header("x-tc-action", action)
-        .header("x-tc-version", product.version)
+        .header("x-tc-action", sending.action)
+        .header("x-tc-version", sending.version)
         .header("x-tc-timestamp", now.as_seconds())
         // An HTTP client leaves out a port that is the scheme's own; what was signed must be what is sent.
         .header(HOST, host);
     for (name, value) in [
-        ("x-tc-region", &target.region),
-        ("x-tc-token", session_token),
+        ("x-tc-region", sending.region),
+        ("x-tc-language", sending.language),
+        ("x-tc-token", session_token.as_deref()),
     ] {
         if let Some(value) = value {
             request = request.header(name, value.as_bytes());
         }
     }
-    Ok(request.body(body)?)
+    Ok(request.body(sending.body)?)
 }
 
 /// The header with the signature.
 fn authorization(
-    service: &str,
-    action: &str,
+    sending: &Sending,
     host: &str,
-    body: &[u8],
     (id, secret): (&str, &str),
     now: Timestamp,
 ) -> String {
     let day = stamp::write_seconds(now);
     let date = day.split('T').next().unwrap_or_default();
+    let service = sending.service;
     let scope = Scope { date, service };
     let covered = Covered {
-        method: "POST",
-        query: "",
+        method: sending.method.as_str(),
+        query: sending.query,
         headers: &[
-            ("content-type", JSON),
+            ("content-type", sending.content_type),
             ("host", host),
-            ("x-tc-action", action),
+            ("x-tc-action", sending.action),
         ],
         signed: SIGNED_HEADERS,
-        payload_hash: &sign::sha256_hex(body),
+        payload_hash: &sign::sha256_hex(&sending.body),
     };
     let canonical = covered.canonical_request(host, true);
     let text = sign::text(&now.as_seconds().to_string(), scope, &canonical);

@@ -1,7 +1,9 @@
 //! The answer to a submission. The words are those of the catalogue.
 
-use super::envelope;
-use crate::{Action, Lent, Reply};
+use super::{envelope, read as answers};
+use crate::tencent::task_id;
+use crate::{Action, Lent, Question, Reply};
+use http::HeaderMap;
 use longrun_model::Operation;
 use serde_json::{Map, Value};
 
@@ -28,7 +30,33 @@ pub(crate) fn answer(operation: &Operation, action: &Action, lent: &Lent) -> Rep
 }
 
 /// The 32 digits of an operation in the groups of a UUID, which is what ids of requests look like.
-fn uuid(digits: &str) -> String {
+pub(crate) fn uuid(digits: &str) -> String {
     let groups = [0..8, 8..12, 12..16, 16..20, 20..32];
     groups.map(|group| &digits[group]).join("-")
+}
+
+/// The number in the answer to a submission.
+pub(crate) fn number(status: u16, headers: &HeaderMap, body: &[u8]) -> Option<String> {
+    let response = answers::open(status, headers, body).ok()?;
+    let number = task_id::parse(&response.word("TaskId")?).ok()?;
+    Some(number.to_string())
+}
+
+/// The same, or the id of the request where the action is known to be asked for by that. Every answer has one, and most
+/// of them name no task.
+pub(crate) fn read(
+    question: &Question,
+    is_at_once: fn(&str) -> bool,
+    status: u16,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Option<String> {
+    let by_request = match question {
+        Question::Submit(action) => !is_at_once(&action.name) && &*action.answer == REQUEST_ID,
+        Question::Poll => false,
+    };
+    number(status, headers, body).or_else(|| {
+        let response = answers::open(status, headers, body).ok()?;
+        response.word("RequestId").filter(|_| by_request)
+    })
 }

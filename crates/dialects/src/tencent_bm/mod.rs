@@ -83,6 +83,29 @@ impl Dialect for TencentBm {
         tencent::poll::poll(PRODUCT.action, target, endpoint, credential, now, nonce)
     }
 
+    fn forward(
+        &self,
+        request: &Request,
+        target: &Target,
+        endpoint: &Endpoint,
+        credential: &Credential,
+        now: Timestamp,
+        nonce: u128,
+    ) -> Result<http::Request<Vec<u8>>, SignError> {
+        let path = tencent::PATH;
+        tencent::forward::forward(path, request, target, endpoint, credential, now, nonce)
+    }
+
+    fn submitted(
+        &self,
+        _: &Question,
+        status: u16,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Option<String> {
+        tencent::forward::submitted(status, headers, body)
+    }
+
     fn read(
         &self,
         status: u16,

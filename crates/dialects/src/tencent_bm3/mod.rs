@@ -95,6 +95,33 @@ impl Dialect for TencentBm3 {
         tencent3::poll::poll(question, target, endpoint, credential, now)
     }
 
+    fn forward(
+        &self,
+        request: &Request,
+        target: &Target,
+        endpoint: &Endpoint,
+        credential: &Credential,
+        now: Timestamp,
+        nonce: u128,
+    ) -> Result<http::Request<Vec<u8>>, SignError> {
+        let product = &PRODUCT;
+        tencent3::forward(product, request, target, endpoint, credential, now, nonce)
+    }
+
+    fn unserved(&self, request: &Request, fault: &Fault) -> Option<String> {
+        tencent3::unserved(request, fault, &PRODUCT)
+    }
+
+    fn submitted(
+        &self,
+        _: &Question,
+        status: u16,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Option<String> {
+        submitted::number(status, headers, body)
+    }
+
     fn read(
         &self,
         status: u16,

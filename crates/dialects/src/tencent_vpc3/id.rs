@@ -46,7 +46,7 @@ fn text<'a>(name: &'static str, id: Cow<'a, str>) -> Result<OperationRef<'a>, Fa
 }
 
 /// The digits of a UUID, in lower case.
-fn digits(id: &str) -> Option<String> {
+pub(super) fn digits(id: &str) -> Option<String> {
     let is_hex = |group: &str| group.bytes().all(|byte| byte.is_ascii_hexdigit());
     let groups = || id.split('-');
     let is_uuid = groups().map(str::len).eq(GROUPS) && groups().all(is_hex);

@@ -26,6 +26,11 @@ pub(super) fn deed(action: &str) -> Option<Deed> {
     Deed::of(action, &SORTS, &WORDS)
 }
 
+/// Whether an action is for a deed that takes no task.
+pub(super) fn is_at_once(action: &str) -> bool {
+    deed(action).is_some_and(Deed::is_at_once)
+}
+
 /// Does what an order asks of templates.
 pub(super) fn manage(
     mut order: Order,

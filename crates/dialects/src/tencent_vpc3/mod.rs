@@ -119,6 +119,10 @@ impl Dialect for TencentVpc3 {
         }
         let (action, json) = match task_id::parse(id) {
             Ok(number) => (BY_NUMBER, Value::from(number)),
+            // A poll that was read here has lost its dashes, and the cloud wants them.
+            Err(_) if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                (BY_REQUEST, Value::from(submitted::uuid(id)))
+            }
             Err(_) => (BY_REQUEST, Value::from(id)),
         };
         let question = Asking {
@@ -127,6 +131,35 @@ impl Dialect for TencentVpc3 {
             body: format!(r#"{{"TaskId":{json}}}"#).into_bytes(),
         };
         tencent3::poll::poll(question, target, endpoint, credential, now)
+    }
+
+    fn forward(
+        &self,
+        request: &Request,
+        target: &Target,
+        endpoint: &Endpoint,
+        credential: &Credential,
+        now: Timestamp,
+        nonce: u128,
+    ) -> Result<http::Request<Vec<u8>>, SignError> {
+        let product = &PRODUCT;
+        tencent3::forward(product, request, target, endpoint, credential, now, nonce)
+    }
+
+    fn unserved(&self, request: &Request, fault: &Fault) -> Option<String> {
+        tencent3::unserved(request, fault, &PRODUCT)
+    }
+
+    fn submitted(
+        &self,
+        question: &Question,
+        status: u16,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Option<String> {
+        let id = submitted::read(question, manage::is_at_once, status, headers, body)?;
+        // As a poll of it is read, so that both name the same task.
+        Some(id::digits(&id).unwrap_or(id))
     }
 
     fn read(

@@ -7,6 +7,7 @@
 
 mod alibaba;
 mod catalogue;
+mod forward;
 mod huawei;
 mod support;
 mod tencent;

@@ -3,8 +3,8 @@
 use super::Vendor;
 use http::HeaderMap;
 use longrun_dialects::{
-    Credential, Dialect, Endpoint, Observation, QueryError, SignError, Target, alibaba_bpstudio,
-    huawei_elb, tencent_bm, tencent_bm3, tencent_vpc, tencent_vpc3,
+    Credential, Dialect, Endpoint, Observation, QueryError, Request, SignError, Target,
+    alibaba_bpstudio, huawei_elb, tencent_bm, tencent_bm3, tencent_vpc, tencent_vpc3,
 };
 use longrun_model::Timestamp;
 use longrun_poller::Quota;
@@ -102,6 +102,20 @@ impl Cloud {
                     .poll(target, endpoint, credential, now, nonce)
             }
         }
+    }
+
+    /// Writes a caller's call anew.
+    pub(crate) fn forward(
+        self,
+        request: &Request,
+        target: &Target,
+        endpoint: &Endpoint,
+        credential: &Credential,
+        now: Timestamp,
+    ) -> Result<http::Request<Vec<u8>>, SignError> {
+        let nonce = fastrand::u128(..);
+        self.dialect()
+            .forward(request, target, endpoint, credential, now, nonce)
     }
 
     /// Reads an answer.

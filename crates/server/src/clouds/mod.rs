@@ -15,6 +15,7 @@ mod transport;
 pub use address::{Address, BadAddress};
 pub use cloud::Cloud;
 pub use identity::{Login, Named, Scope, Session, User};
+pub(crate) use reach::NotPassed;
 pub use reach::{Keys, Polled, Reach};
 pub use secret::Secret;
 pub use task::{BadTask, Task};

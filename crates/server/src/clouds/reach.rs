@@ -7,7 +7,7 @@ use super::transport::{NoAnswer, Received, Transport};
 use super::{Access, AccessKey, Secret};
 use crate::SystemClock;
 use http::header::CONTENT_TYPE;
-use longrun_dialects::{Credential, QueryError, Retry, Target};
+use longrun_dialects::{Credential, QueryError, Request, Retry, SignError, Target};
 use longrun_engine::Clock;
 use longrun_model::Timestamp;
 use longrun_poller::Answer;
@@ -70,6 +70,20 @@ impl From<Answer> for Polled {
     }
 }
 
+/// Why there is no answer to a call that was to be passed on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotPassed {
+    /// It cannot be written.
+    #[error("it cannot be written")]
+    Unwritable(#[from] SignError),
+    /// It did not get as far as being sent.
+    #[error("it was not sent: {0}")]
+    Unasked(String),
+    /// It may have been sent, and carried out.
+    #[error("what became of it is not known: {0}")]
+    Lost(String),
+}
+
 /// What a request is shown with, and where it goes.
 struct Way {
     credential: Credential<'static>,
@@ -110,6 +124,38 @@ impl Reach {
             answer,
             status: Some(received.status),
         }
+    }
+
+    /// Passes a caller's call on, once: what has become of one that is not answered nobody knows.
+    pub(crate) async fn pass(
+        &self,
+        request: &Request<'_>,
+        clock_offset_millis: i64,
+        patience: Duration,
+    ) -> Result<Received, NotPassed> {
+        let way = self.way(patience).await.map_err(|answer| match answer {
+            Answer::Lost(why) => NotPassed::Unasked(why.to_string()),
+            Answer::Refused { error, .. } => NotPassed::Unasked(error.to_string()),
+            Answer::Observed(_) => NotPassed::Unasked("there are no credentials".to_owned()),
+        })?;
+        let now = SystemClock.now().plus_millis(clock_offset_millis);
+        let target = Target {
+            project: way.project.as_deref().map(Into::into),
+            region: self.region.as_deref().map(Into::into),
+            ..Target::default()
+        };
+        let endpoint = way.address.endpoint();
+        let call = self
+            .cloud
+            .forward(request, &target, &endpoint, &way.credential, now)?;
+        let received = self.transport.send(call, patience).await;
+        let received = received.map_err(|error| match error {
+            NoAnswer::Lost(why) => NotPassed::Lost(why),
+            NoAnswer::Tls(why) => NotPassed::Unasked(why),
+        })?;
+        let answer = self.read(&received);
+        self.forget_token_if_refused(&answer).await;
+        Ok(received)
     }
 
     fn read(&self, received: &Received) -> Answer {

@@ -58,10 +58,12 @@ impl App {
         let (found, _) = found.await.map_err(|error| fault(&error))?;
         if let Some(operation) = found {
             let is_known = operation.removed || is_visible(&operation, key, project);
-            return if is_known {
-                Ok(operation)
-            } else {
-                Err(Fault::NotFound)
+            // One whose submission was passed on is followed before anything is known of it.
+            let is_well = self.gateway.upstreams()[upstream].stale_since().is_none();
+            return match is_known {
+                true if is_well && !operation.removed => self.mirrored(operation).await,
+                true => Ok(operation),
+                false => Err(Fault::NotFound),
             };
         }
         let looking = self.gateway.look(upstream, task.clone());
@@ -87,7 +89,7 @@ impl App {
     }
 
     /// Follows a task for the holder of a key.
-    async fn follow(
+    pub(super) async fn follow(
         &self,
         upstream: usize,
         task: &Task,

@@ -10,6 +10,7 @@ mod foreign;
 mod known;
 mod looks;
 mod mirror;
+mod pass;
 mod telling;
 mod tracker;
 mod upstream;
@@ -17,6 +18,7 @@ mod upstream;
 pub use upstream::{Callers, Upstream};
 
 pub(crate) use alias::Tracking;
+pub(crate) use pass::passed_back;
 pub(crate) use tracker::run;
 
 use crate::clouds::Task;
@@ -24,6 +26,8 @@ use crate::keys::Key;
 use longrun_dialects::QueryError;
 use longrun_model::{KindName, Operation, Timestamp};
 use longrun_poller::Health;
+use parking_lot::Mutex;
+use pass::Gate;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use tokio::sync::{mpsc, oneshot};
@@ -38,6 +42,8 @@ const FRESH: i64 = i64::MAX;
 pub(crate) struct Gateway {
     upstreams: Vec<Arc<Followed>>,
     looks: mpsc::UnboundedSender<Look>,
+    /// What calls are passed on through, for each upstream.
+    gates: Vec<Arc<Mutex<Gate>>>,
 }
 
 /// An upstream, and how it does.
@@ -51,6 +57,10 @@ pub(crate) struct Followed {
     pub(crate) failures: AtomicU64,
     /// How often it wanted less to do.
     pub(crate) throttled: AtomicU64,
+    /// How many calls were passed on to it.
+    pub(crate) passed: AtomicU64,
+    /// How far its clock is ahead of ours, as far as polls have shown.
+    clock_offset_millis: AtomicI64,
 }
 
 /// A wish of a request to the one who asks.
@@ -79,7 +89,10 @@ pub(crate) enum Looked {
 
 impl Gateway {
     /// A gateway to these upstreams, and what its tracker will be told.
-    pub(crate) fn new(upstreams: Vec<Upstream>) -> (Self, mpsc::UnboundedReceiver<Look>) {
+    pub(crate) fn new(
+        upstreams: Vec<Upstream>,
+        now: Timestamp,
+    ) -> (Self, mpsc::UnboundedReceiver<Look>) {
         let (looks, looked) = mpsc::unbounded_channel();
         let followed = |upstream| {
             Arc::new(Followed {
@@ -88,10 +101,18 @@ impl Gateway {
                 polls: AtomicU64::new(0),
                 failures: AtomicU64::new(0),
                 throttled: AtomicU64::new(0),
+                passed: AtomicU64::new(0),
+                clock_offset_millis: AtomicI64::new(0),
             })
         };
+        let gates = pass::gates(&upstreams, now);
         let upstreams = upstreams.into_iter().map(followed).collect();
-        (Self { upstreams, looks }, looked)
+        let gateway = Self {
+            upstreams,
+            looks,
+            gates,
+        };
+        (gateway, looked)
     }
 
     /// All upstreams.

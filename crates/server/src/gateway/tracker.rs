@@ -377,6 +377,8 @@ impl Tracker {
         let (upstream, id) = place.expect("every task that is watched has a place");
         let followed = Arc::clone(&self.app.gateway.upstreams()[upstream]);
         followed.polls.fetch_add(1, Relaxed);
+        let ahead = turn.clock_offset_millis;
+        followed.clock_offset_millis.store(ahead, Relaxed);
         let polling = async move {
             let offset = turn.clock_offset_millis;
             let asking = followed.upstream.reach.ask(&id, offset, PATIENCE);

@@ -72,7 +72,7 @@ fn put_upstreams(text: &mut String, app: &App) {
     if upstreams.is_empty() {
         return;
     }
-    let figures: [(&str, &str, &str, OfUpstream); 4] = [
+    let figures: [(&str, &str, &str, OfUpstream); 5] = [
         (
             "longrun_upstream_polls_total",
             "Polls of tasks in another cloud.",
@@ -90,6 +90,12 @@ fn put_upstreams(text: &mut String, app: &App) {
             "Polls that were turned away as too many.",
             "counter",
             |it| it.throttled.load(Relaxed),
+        ),
+        (
+            "longrun_upstream_passed_total",
+            "Calls that were passed on.",
+            "counter",
+            |it| it.passed.load(Relaxed),
         ),
         (
             "longrun_upstream_down",

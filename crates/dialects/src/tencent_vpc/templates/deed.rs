@@ -46,6 +46,14 @@ impl Deed {
             found.map(|(_, deed)| deed)
         })
     }
+
+    /// Whether it takes no operation.
+    pub(crate) const fn is_at_once(self) -> bool {
+        match self {
+            Self::Create(_) | Self::Rename(_) | Self::List(_) => true,
+            Self::Modify(_) | Self::Delete(_) | Self::Referrers(_) => false,
+        }
+    }
 }
 
 /// What stands before and after the name of a sort, where versions of the API differ.

@@ -99,8 +99,8 @@ fn a_poll_byte_for_byte() {
         .unwrap();
     assert_eq!(
         polled.uri().to_string(),
-        "http://127.0.0.1:28471/v2/index.php?Action=DescribeNetTaskResult&taskId=297&SecretId=AKIDEXAMPLE\
-         &SignatureMethod=HmacSHA256&Timestamp=1795226474&Nonce=42084&Region=bj\
+        "http://127.0.0.1:28471/v2/index.php?Action=DescribeNetTaskResult&taskId=297&Region=bj&SecretId=AKIDEXAMPLE\
+         &SignatureMethod=HmacSHA256&Timestamp=1795226474&Nonce=42084\
          &Signature=VqUY%2BXCLAegZoIetoWlzOLO2a%2FeNjoZVQxETpcn%2F5fQ%3D"
     );
     assert_eq!(polled.headers()["host"], "127.0.0.1:28471");

@@ -1,0 +1,211 @@
+//! Calls that are passed on to an upstream: submissions, and what is not known here.
+//!
+//! The caller has proved itself by then, and its policy is asked; the cloud sees the upstream's key. Its answer goes back
+//! as it came, and the task that it names is followed from then on. A call is sent once: nobody knows what became of one
+//! that is not answered.
+
+use super::Upstream;
+use crate::app::App;
+use crate::chance;
+use crate::clouds::{NotPassed, Received, Task};
+use crate::edge::{Asker, Done};
+use axum::body::Body;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderName, Response, StatusCode};
+use longrun_dialects::{Catalogue, Fault, Order, Question, Request, SignError, Wish};
+use longrun_model::Timestamp;
+use longrun_poller::{Breaker, Bucket, Chance, Fuse, Permit};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+/// How long a call may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What calls are passed on through. A cloud counts calls by API, so that these do not come out of the polls' quota.
+pub(super) struct Gate {
+    bucket: Bucket,
+    breaker: Breaker,
+}
+
+/// A gate for each upstream; those that share an account of a cloud share one.
+pub(super) fn gates(upstreams: &[Upstream], now: Timestamp) -> Vec<Arc<Mutex<Gate>>> {
+    let mut shared = HashMap::new();
+    let gate = |upstream: &Upstream| {
+        let account = (upstream.account().to_owned(), upstream.cloud());
+        let gate = shared.entry(account).or_insert_with(|| {
+            Arc::new(Mutex::new(Gate {
+                bucket: Bucket::new(upstream.quota),
+                breaker: Breaker::new(Fuse::default(), now),
+            }))
+        });
+        Arc::clone(gate)
+    };
+    upstreams.iter().map(gate).collect()
+}
+
+impl Gate {
+    /// Lets one call through, if it may pass now.
+    fn admit(&mut self, now: Timestamp) -> Result<(), Fault> {
+        self.bucket.take(now).map_err(|free_at| {
+            let millis = free_at.millis_since(now).max(1);
+            Fault::Throttled {
+                retry_after_millis: millis.unsigned_abs(),
+            }
+        })?;
+        match self.breaker.ask(now) {
+            Permit::Granted | Permit::Probe => Ok(()),
+            Permit::Denied { .. } => Err(Fault::Unavailable),
+        }
+    }
+
+    fn answered(&mut self, is_well: bool, now: Timestamp) {
+        if is_well {
+            self.breaker.succeeded(now);
+        } else {
+            self.breaker.failed(now, Chance(chance::wide()));
+        }
+    }
+}
+
+/// A call that is not this server's to carry out.
+enum Errand<'w> {
+    /// It submits or manages something.
+    Known(&'w Order),
+    /// A policy calls it this, and that is all that is known.
+    Unknown(String),
+}
+
+impl App {
+    /// Passes a call on, if it is about an upstream and no poll.
+    pub(crate) async fn pass_on(
+        &self,
+        asker: &Asker<'_>,
+        request: &Request<'_>,
+        question: &Question,
+        wish: &Result<Wish<'_>, Fault>,
+    ) -> Option<Result<Done, Fault>> {
+        let name = asker.dialect.name();
+        let upstream = self
+            .gateway
+            .covering(name, request.path, asker.key, asker.project)?;
+        let errand = match wish {
+            Ok(Wish::Poll { .. }) => return None,
+            Ok(Wish::Submit(order) | Wish::Manage(order)) if is_own(order) => return None,
+            Ok(Wish::Submit(order) | Wish::Manage(order)) => Errand::Known(order),
+            Err(fault) => Errand::Unknown(asker.dialect.unserved(request, fault)?),
+        };
+        let region = self.gateway.upstreams()[upstream]
+            .upstream
+            .reach
+            .region
+            .as_deref();
+        let allowed = match &errand {
+            Errand::Known(order) => asker.may_submit(order, region),
+            Errand::Unknown(action) => asker.may_act(action, region),
+        };
+        if let Err(fault) = allowed {
+            return Some(Err(fault));
+        }
+        let received = match self.passed(upstream, request).await {
+            Ok(received) => received,
+            Err(fault) => return Some(Err(fault)),
+        };
+        self.follow_submitted(upstream, asker, question, &received)
+            .await;
+        Some(Ok(Done::Passed(received)))
+    }
+
+    async fn passed(&self, upstream: usize, request: &Request<'_>) -> Result<Received, Fault> {
+        let gate = &self.gateway.gates[upstream];
+        gate.lock().admit(self.engine.now())?;
+        let followed = &self.gateway.upstreams()[upstream];
+        followed.passed.fetch_add(1, Relaxed);
+        let ahead = followed.clock_offset_millis.load(Relaxed);
+        let passing = followed.upstream.reach.pass(request, ahead, PATIENCE);
+        // Getting a token takes time, too.
+        let passed = tokio::time::timeout(2 * PATIENCE, passing).await;
+        let late = |_| Err(NotPassed::Lost("there was no answer in time".to_owned()));
+        let passed = passed.unwrap_or_else(late);
+        let is_well = match &passed {
+            Ok(received) => received.status < 500,
+            Err(NotPassed::Unwritable(_)) => true,
+            Err(NotPassed::Unasked(_) | NotPassed::Lost(_)) => false,
+        };
+        gate.lock().answered(is_well, self.engine.now());
+        passed.map_err(|error| {
+            let upstream = &*followed.upstream.name;
+            tracing::warn!(
+                upstream,
+                error = &error as &dyn std::error::Error,
+                "a call was passed on without an answer"
+            );
+            not_passed(&error)
+        })
+    }
+
+    /// Follows the task that the answer names. The answer goes back whatever comes of it: who asks for the task makes
+    /// it followed then.
+    async fn follow_submitted(
+        &self,
+        upstream: usize,
+        asker: &Asker<'_>,
+        question: &Question,
+        received: &Received,
+    ) {
+        let Received {
+            status,
+            headers,
+            body,
+        } = received;
+        let id = asker.dialect.submitted(question, *status, headers, body);
+        let cloud = self.gateway.upstreams()[upstream].upstream.cloud();
+        let Some(Ok(task)) = id.map(|id| Task::new(cloud, &id)) else {
+            return;
+        };
+        let followed = self.follow(upstream, &task, asker.key, asker.project).await;
+        if let Err(fault) = followed {
+            tracing::warn!(%task, %fault, "a task whose submission was passed on is not followed yet");
+        }
+    }
+}
+
+/// Whether the action is one that the settings have given to this server.
+fn is_own(order: &Order) -> bool {
+    let action = &order.action;
+    let built_in = Catalogue::built_in();
+    let found = built_in.find(&action.dialect, &action.name);
+    !found.is_some_and(|found| Arc::ptr_eq(found, action))
+}
+
+/// What the caller is told. A submission that may have been carried out is told as any outage.
+fn not_passed(error: &NotPassed) -> Fault {
+    match error {
+        NotPassed::Unwritable(SignError::OtherRegion(_)) => Fault::InvalidParameter {
+            name: "Region".into(),
+            reason: "the upstream is in another one",
+        },
+        NotPassed::Unwritable(SignError::Request(_)) => Fault::Malformed("it cannot be passed on"),
+        NotPassed::Unwritable(
+            SignError::Id(_) | SignError::NoProject | SignError::Credential(_),
+        )
+        | NotPassed::Unasked(_)
+        | NotPassed::Lost(_) => Fault::Unavailable,
+    }
+}
+
+/// An upstream's answer as it came. What it says about the connection, or to a browser, stays here.
+pub(crate) fn passed_back(received: &Received) -> Response<Body> {
+    let mut response = Response::new(Body::from(received.body.clone()));
+    *response.status_mut() =
+        StatusCode::from_u16(received.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let is_told = |name: &HeaderName| {
+        *name == CONTENT_TYPE || *name == RETRY_AFTER || name.as_str().ends_with("request-id")
+    };
+    for (name, value) in received.headers.iter().filter(|(name, _)| is_told(name)) {
+        response.headers_mut().append(name, value.clone());
+    }
+    response
+}
