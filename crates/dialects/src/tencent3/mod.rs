@@ -231,8 +231,8 @@ fn rules(served: &Result<Served, Fault>) -> Rules {
     match served {
         Ok(Served::Submit(action)) if action.reads => Rules::Read,
         // What is not known may change something, wherever it is passed on to.
-        Ok(Served::Submit(_)) | Err(_) => Rules::Change,
-        Ok(Served::Poll(_)) => Rules::Poll,
+        Ok(Served::Submit(_)) | Err(Fault::UnknownAction(_)) => Rules::Change,
+        Ok(Served::Poll(_)) | Err(_) => Rules::Poll,
     }
 }
 
