@@ -7,11 +7,9 @@ use crate::plan::{Plan, StoreFile};
 use crate::process::Served;
 use crate::report::{Figure, Target, tell};
 use crate::setup::{self, RESOURCES};
+use longrun_bench::micro;
 use longrun_engine::Clock;
-use longrun_model::{
-    Command, Finish, FinishStatus, Json, Operation, Outcome, Report, ResourceResult,
-    ResourceStatus, Submission,
-};
+use longrun_model::{Operation, Submission};
 use longrun_server::SystemClock;
 use longrun_store::{LeaseWish, SqliteStore, Store, Write, Written};
 use std::path::Path;
@@ -187,30 +185,12 @@ impl Filling {
     }
 }
 
-/// The report that ends it.
+/// The write of the report that ends it.
 fn finished(operation: &Arc<Operation>) -> Write {
-    let results = operation.resources.iter().map(|resource| ResourceResult {
-        id: resource.id.clone(),
-        outcome: Outcome {
-            status: ResourceStatus::Succeeded,
-            output: Some(Json::from_checked(r#"{"ok":true}"#)),
-            error: None,
-        },
-    });
-    let report = Report {
-        fence: operation.fence,
-        results: results.collect(),
-        finish: Some(Finish {
-            status: FinishStatus::Succeeded,
-            output: None,
-            error: None,
-        }),
-        ..Report::default()
-    };
     Write::Command {
         key: operation.key,
         account: None,
-        command: Command::Report(report),
+        command: micro::ending(operation),
     }
 }
 

@@ -152,7 +152,7 @@ fn of_model() -> Vec<Case> {
     let submission = submission();
     let waiting = Operation::submitted(key(), &submission, NOW);
     let leased = after(waiting, &lease());
-    let report = report(&leased);
+    let report = ending(&leased);
     let decided = decide(&leased, &report, NOW).expect("the fence is right");
     let decide_on = leased.clone();
     vec![
@@ -205,8 +205,8 @@ fn lease() -> Command {
     }
 }
 
-/// The report that ends it.
-fn report(operation: &Operation) -> Command {
+/// The report that ends an operation well, as its worker would send it.
+pub fn ending(operation: &Operation) -> Command {
     let results = operation.resources.iter().map(|resource| ResourceResult {
         id: resource.id.clone(),
         outcome: Outcome {
@@ -238,6 +238,6 @@ fn after(mut operation: Operation, command: &Command) -> Operation {
 /// An operation with four resources that have succeeded.
 fn finished() -> Operation {
     let leased = after(Operation::submitted(key(), &submission(), NOW), &lease());
-    let report = report(&leased);
+    let report = ending(&leased);
     after(leased, &report)
 }
