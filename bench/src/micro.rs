@@ -3,7 +3,8 @@
 
 use http::HeaderMap;
 use longrun_dialects::{
-    ALL, Catalogue, Credential, Dialect, Endpoint, Frame, Lent, Options, Request, RequestId, Target,
+    ALL, Catalogue, Credential, Dialect, Endpoint, Frame, Lent, Options, Request, RequestId,
+    Signer, Target,
 };
 use longrun_model::{
     Command, Finish, FinishStatus, Ids, Json, Operation, OperationKey, Outcome, Report,
@@ -59,7 +60,7 @@ impl Poll {
             session_token: None,
         };
         let request = dialect
-            .poll(&target, &endpoint, &credential, NOW, 1)
+            .poll(&target, &Signer::new(&endpoint, &credential, NOW, 1))
             .expect("an id of its own form can be asked for");
         let mut headers = request.headers().clone();
         headers

@@ -1,7 +1,7 @@
 //! What the scenarios need to find on the server: a finished operation, and requests that ask for it.
 
 use anyhow::{Context, ensure};
-use longrun_dialects::{Credential, Endpoint, Target, named};
+use longrun_dialects::{Credential, Endpoint, Signer, Target, named};
 use longrun_engine::Clock;
 use longrun_model::Timestamp;
 use longrun_server::SystemClock;
@@ -167,7 +167,7 @@ pub(crate) fn signed_poll(
     };
     let dialect = named(dialect).context("a dialect has this name")?;
     let now: Timestamp = SystemClock.now();
-    Ok(dialect.poll(&target, &endpoint, &credential, now, nonce)?)
+    Ok(dialect.poll(&target, &Signer::new(&endpoint, &credential, now, nonce))?)
 }
 
 /// A request as it stands on the wire.

@@ -14,7 +14,7 @@ pub(crate) mod wire;
 
 use crate::api::Api;
 use crate::program::{KEY_ID, KEY_SECRET, PROJECT, Program};
-use longrun_dialects::{Credential, Endpoint, Target};
+use longrun_dialects::{Credential, Endpoint, Signer, Target};
 use longrun_model::Timestamp;
 use serde_json::Value;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -128,6 +128,6 @@ pub(crate) fn poll(dialect: &str, host: &str, id: &str, now: Timestamp) -> Messa
         session_token: None,
     };
     let nonce = fastrand::u128(..);
-    let request = dialect.poll(&target, &endpoint, &credential, now, nonce);
+    let request = dialect.poll(&target, &Signer::new(&endpoint, &credential, now, nonce));
     Message::of(&request.expect("the poll can be written"))
 }

@@ -1,6 +1,6 @@
 //! The client half: how a poll is aimed, and what is learnt from the answer.
 
-use longrun_model::{Failure, Json, Mix, ResourceStatus};
+use longrun_model::{Failure, Json, Mix, ResourceStatus, Timestamp};
 use std::borrow::Cow;
 
 /// Which operation of a foreign cloud is meant.
@@ -39,6 +39,36 @@ pub enum Credential<'a> {
     },
     /// A bearer token.
     Token(Cow<'a, str>),
+}
+
+/// With what, for where and when a request is signed.
+#[derive(Clone, Copy, Debug)]
+pub struct Signer<'a> {
+    /// Where it goes.
+    pub endpoint: &'a Endpoint<'a>,
+    /// What it is signed with.
+    pub credential: &'a Credential<'a>,
+    /// The cloud's time, as far as is known.
+    pub now: Timestamp,
+    /// Random and fresh; not every scheme has one.
+    pub nonce: u128,
+}
+
+impl<'a> Signer<'a> {
+    /// One that signs for `endpoint` with `credential`.
+    pub fn new(
+        endpoint: &'a Endpoint<'a>,
+        credential: &'a Credential<'a>,
+        now: Timestamp,
+        nonce: u128,
+    ) -> Self {
+        Self {
+            endpoint,
+            credential,
+            now,
+            nonce,
+        }
+    }
 }
 
 /// Why a request cannot be written.

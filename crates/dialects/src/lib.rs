@@ -61,7 +61,8 @@ pub use call::{
 };
 pub use catalogue::{Action, ActionError, Catalogue, Given, Order};
 pub use client::{
-    Credential, Endpoint, Observation, Observed, QueryError, Retry, SignError, Target, Watched,
+    Credential, Endpoint, Observation, Observed, QueryError, Retry, SignError, Signer, Target,
+    Watched,
 };
 pub use fault::Fault;
 pub use huawei_elb::identity;
@@ -144,26 +145,16 @@ pub trait Dialect: Send + Sync {
     /// Writes the answer. The one place of the dialect where a fault becomes an error code.
     fn answer(&self, frame: &Frame, lent: &Lent, outcome: Result<&Operation, &Fault>) -> Reply;
 
-    /// Writes a signed request that asks how `target` stands. `nonce` is random and fresh.
-    fn poll(
-        &self,
-        target: &Target,
-        endpoint: &Endpoint,
-        credential: &Credential,
-        now: Timestamp,
-        nonce: u128,
-    ) -> Result<http::Request<Vec<u8>>, SignError>;
+    /// Writes a signed request that asks how `target` stands.
+    fn poll(&self, target: &Target, signer: &Signer) -> Result<http::Request<Vec<u8>>, SignError>;
 
-    /// Writes a call of somebody else anew for the upstream at `endpoint`: what is asked stays, and in place of the
-    /// caller's proof stands that of `credential`. Of `target` its project and its region count.
+    /// Writes a call of somebody else anew for the upstream that `signer` signs for: what is asked stays, and in place of the
+    /// caller's proof stands that of `signer`. Of `target` its project and its region count.
     fn forward(
         &self,
         request: &Request,
         target: &Target,
-        endpoint: &Endpoint,
-        credential: &Credential,
-        now: Timestamp,
-        nonce: u128,
+        signer: &Signer,
     ) -> Result<http::Request<Vec<u8>>, SignError>;
 
     /// What a policy calls the action of a call that is refused with `fault` because nobody serves that action here.

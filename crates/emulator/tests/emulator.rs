@@ -7,7 +7,7 @@
 
 use base64::Engine;
 use hmac::{Hmac, KeyInit, Mac};
-use longrun_dialects::{Credential, Endpoint, Target, named};
+use longrun_dialects::{Credential, Endpoint, Signer, Target, named};
 use longrun_emulator::{Emulator, EmulatorSettings, Scenario};
 use longrun_engine::Clock;
 use longrun_server::{DEV_PROJECT, SystemClock};
@@ -139,7 +139,10 @@ impl Stage {
         let nonce = u128::from(self.emulator.address().port());
         let dialect = named(dialect).unwrap();
         let poll = dialect
-            .poll(&target, &endpoint, &credential, SystemClock.now(), nonce)
+            .poll(
+                &target,
+                &Signer::new(&endpoint, &credential, SystemClock.now(), nonce),
+            )
             .unwrap();
         let answer = self.http.execute(poll.try_into().unwrap()).await.unwrap();
         serde_json::from_str(&answer.text().await.unwrap()).unwrap()

@@ -5,7 +5,7 @@ use super::{CALLER_ID, CALLER_SECRET, Stage};
 use crate::bad_input::now;
 use crate::program::PROJECT;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use longrun_dialects::{Credential, Endpoint, Request, Target, named};
+use longrun_dialects::{Credential, Endpoint, Request, Signer, Target, named};
 use serde_json::Value;
 
 /// What a caller sends: the dialect, the method, the path, the query, headers and the body.
@@ -105,7 +105,11 @@ async fn send(stage: &Stage, call: &Call<'_>) -> (u16, Value) {
     };
     let nonce = u128::from(fastrand::u64(..));
     let dialect = named(dialect).expect("there is such a dialect");
-    let signed = dialect.forward(&request, &target, &endpoint, &credential, now(), nonce);
+    let signed = dialect.forward(
+        &request,
+        &target,
+        &Signer::new(&endpoint, &credential, now(), nonce),
+    );
     let signed = signed.expect("it can be signed");
     let sent: reqwest::Request = signed.try_into().expect("it can be sent");
     let answer = reqwest::Client::new().execute(sent).await;

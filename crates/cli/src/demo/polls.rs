@@ -6,7 +6,7 @@ use crate::client::wire::Operation;
 use crate::table::{printable, shortened};
 use anyhow::Context;
 use longrun_dialects::{
-    Credential, Dialect, Endpoint, Observation, QueryError, Target, Watched, named,
+    Credential, Dialect, Endpoint, Observation, QueryError, Signer, Target, Watched, named,
 };
 use longrun_engine::Clock;
 use longrun_server::SystemClock;
@@ -73,13 +73,9 @@ impl<'a> Polls<'a> {
             secret: (&key.secret).into(),
             session_token: None,
         };
-        let request = dialect.poll(
-            &target,
-            &endpoint,
-            &credential,
-            SystemClock.now(),
-            fastrand::u128(..),
-        )?;
+        let now = SystemClock.now();
+        let signer = Signer::new(&endpoint, &credential, now, fastrand::u128(..));
+        let request = dialect.poll(&target, &signer)?;
         let response = self.http.execute(request.try_into()?).await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.bytes().await?;

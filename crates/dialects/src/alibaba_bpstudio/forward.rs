@@ -6,8 +6,7 @@ use super::parse;
 use super::poll::{self, Sending};
 use super::v3;
 use crate::form::{self, Parameters, UNRESERVED};
-use crate::{Credential, Endpoint, Fault, Format, Question, Request, SignError};
-use longrun_model::Timestamp;
+use crate::{Fault, Format, Question, Request, SignError, Signer};
 use percent_encoding::utf8_percent_encode;
 use serde_json::Value;
 
@@ -30,10 +29,7 @@ const COMMON: [&str; 12] = [
 /// Writes a call anew.
 pub(super) fn forward(
     request: &Request,
-    endpoint: &Endpoint,
-    credential: &Credential,
-    now: Timestamp,
-    nonce: u128,
+    signer: &Signer,
 ) -> Result<http::Request<Vec<u8>>, SignError> {
     let is_v3 = request
         .header("authorization")
@@ -72,7 +68,7 @@ pub(super) fn forward(
         },
         body,
     };
-    poll::proven(sending, endpoint, credential, now, nonce)
+    poll::proven(sending, signer)
 }
 
 fn own(mut parameters: Parameters<'_>) -> Parameters<'_> {

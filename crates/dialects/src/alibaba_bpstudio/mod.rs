@@ -18,11 +18,11 @@ mod v3;
 mod xml;
 
 use crate::{
-    Call, Credential, Dialect, Endpoint, Fault, Frame, Lent, Observation, Options, QueryError,
-    Question, Reply, Request, SignError, Target,
+    Call, Dialect, Fault, Frame, Lent, Observation, Options, QueryError, Question, Reply, Request,
+    SignError, Signer, Target,
 };
 use http::HeaderMap;
-use longrun_model::{Operation, Timestamp};
+use longrun_model::Operation;
 
 /// Its name in settings, targets and logs.
 const NAME: &str = "alibaba-bpstudio";
@@ -79,28 +79,18 @@ impl Dialect for AlibabaBpstudio {
         }
     }
 
-    fn poll(
-        &self,
-        target: &Target,
-        endpoint: &Endpoint,
-        credential: &Credential,
-        now: Timestamp,
-        nonce: u128,
-    ) -> Result<http::Request<Vec<u8>>, SignError> {
-        poll::poll(target, endpoint, credential, now, nonce)
+    fn poll(&self, target: &Target, signer: &Signer) -> Result<http::Request<Vec<u8>>, SignError> {
+        poll::poll(target, signer)
     }
 
     fn forward(
         &self,
         request: &Request,
         target: &Target,
-        endpoint: &Endpoint,
-        credential: &Credential,
-        now: Timestamp,
-        nonce: u128,
+        signer: &Signer,
     ) -> Result<http::Request<Vec<u8>>, SignError> {
         let _ = target;
-        forward::forward(request, endpoint, credential, now, nonce)
+        forward::forward(request, signer)
     }
 
     fn submitted(

@@ -4,21 +4,14 @@
 use super::sign::{self, Covered, V3_ALGORITHM};
 use super::{ACTION, OPERATION_ID_BYTES_MAX, VERSION};
 use crate::form::{Parameters, UNRESERVED};
-use crate::{Algorithm, Credential, Endpoint, SignError, Target, stamp};
+use crate::{Algorithm, Credential, Endpoint, SignError, Signer, Target, stamp};
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
-use longrun_model::Timestamp;
 use percent_encoding::utf8_percent_encode;
 use std::borrow::Cow;
 
 /// Writes a signed request that asks how `target` stands.
-pub(super) fn poll(
-    target: &Target,
-    endpoint: &Endpoint,
-    credential: &Credential,
-    now: Timestamp,
-    nonce: u128,
-) -> Result<Request<Vec<u8>>, SignError> {
+pub(super) fn poll(target: &Target, signer: &Signer) -> Result<Request<Vec<u8>>, SignError> {
     let sending = Sending {
         method: Method::POST,
         action: ACTION,
@@ -27,7 +20,7 @@ pub(super) fn poll(
         accept: "application/json",
         body: form(target)?.into_bytes(),
     };
-    proven(sending, endpoint, credential, now, nonce)
+    proven(sending, signer)
 }
 
 /// A request before it is signed.
@@ -42,21 +35,16 @@ pub(super) struct Sending<'a> {
 }
 
 /// Writes a request with what proves who asks.
-pub(super) fn proven(
-    sending: Sending,
-    endpoint: &Endpoint,
-    credential: &Credential,
-    now: Timestamp,
-    nonce: u128,
-) -> Result<Request<Vec<u8>>, SignError> {
+pub(super) fn proven(sending: Sending, signer: &Signer) -> Result<Request<Vec<u8>>, SignError> {
     let Credential::AccessKey {
         id,
         secret,
         session_token,
-    } = credential
+    } = signer.credential
     else {
         return Err(SignError::Credential("an access key"));
     };
+    let host = host(signer.endpoint);
     let hash = sign::sha256_hex(&sending.body);
     let query = sign::v3_query(&sending.query);
     let mut headers = HeaderMap::with_capacity(16);
@@ -64,14 +52,14 @@ pub(super) fn proven(
         headers.insert(HeaderName::from_static(name), value(text)?);
         Ok(())
     };
-    set("host", host(endpoint))?;
+    set("host", host)?;
     if let Some(content_type) = sending.content_type {
         set("content-type", content_type)?;
     }
     set("x-acs-action", sending.action)?;
     set("x-acs-version", VERSION)?;
-    set("x-acs-date", &stamp::write_seconds(now))?;
-    set("x-acs-signature-nonce", &format!("{nonce:032x}"))?;
+    set("x-acs-date", &stamp::write_seconds(signer.now))?;
+    set("x-acs-signature-nonce", &format!("{:032x}", signer.nonce))?;
     set("x-acs-content-sha256", &hash)?;
     match session_token {
         Some(token) => {
@@ -82,13 +70,13 @@ pub(super) fn proven(
         None => set("x-acs-credentials-provider", "static_ak")?,
     }
     let authorization = {
-        let signed = names(&headers);
+        let all = names(&headers);
         let covered = Covered {
             method: sending.method.as_str(),
             query: &query,
             headers: &headers,
-            host: host(endpoint),
-            signed: &signed,
+            host,
+            signed: &all,
             body_hash: &hash,
         };
         authorization(&covered, id, secret)
@@ -96,7 +84,8 @@ pub(super) fn proven(
     headers.insert(AUTHORIZATION, value(&authorization)?);
     headers.insert(ACCEPT, HeaderValue::from_static(sending.accept));
     let mark = if query.is_empty() { "" } else { "?" };
-    let uri = format!("{}://{}/{mark}{query}", endpoint.scheme, endpoint.authority);
+    let Endpoint { scheme, authority } = signer.endpoint;
+    let uri = format!("{scheme}://{authority}/{mark}{query}");
     let mut request = Request::builder()
         .method(sending.method)
         .uri(uri)

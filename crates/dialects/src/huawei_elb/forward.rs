@@ -3,18 +3,15 @@
 
 use super::parse;
 use super::poll::{self, Sending};
-use crate::{Credential, Endpoint, Fault, Request, SignError, Target};
+use crate::{Fault, Request, SignError, Signer, Target};
 use http::Method;
-use longrun_model::Timestamp;
 use serde_json::Value;
 
 /// Writes a call anew.
 pub(super) fn forward(
     request: &Request,
     target: &Target,
-    endpoint: &Endpoint,
-    credential: &Credential,
-    now: Timestamp,
+    signer: &Signer,
 ) -> Result<http::Request<Vec<u8>>, SignError> {
     let project = target.project.as_deref().ok_or(SignError::NoProject)?;
     poll::check_id(project)?;
@@ -28,7 +25,7 @@ pub(super) fn forward(
         content_type: request.header("content-type"),
         body: request.body.to_vec(),
     };
-    poll::proven(sending, project, endpoint, credential, now)
+    poll::proven(sending, project, signer)
 }
 
 /// What a policy calls a call to a path that is not served: the words of the path that are no ids, and the deed, for

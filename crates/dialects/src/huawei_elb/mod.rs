@@ -18,11 +18,11 @@ mod read;
 mod sign;
 
 use crate::{
-    Call, Credential, Dialect, Endpoint, Fault, Frame, Lent, Managed, Observation, Options, Order,
-    QueryError, Question, Reply, Request, Shelf, SignError, Target,
+    Call, Dialect, Fault, Frame, Lent, Managed, Observation, Options, Order, QueryError, Question,
+    Reply, Request, Shelf, SignError, Signer, Target,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
-use longrun_model::{Operation, Timestamp};
+use longrun_model::Operation;
 use serde_json::Value;
 
 /// Its name in settings, targets and logs.
@@ -98,42 +98,24 @@ impl Dialect for HuaweiElb {
         reply.with_header(REQUEST_ID, value)
     }
 
-    fn poll(
-        &self,
-        target: &Target,
-        endpoint: &Endpoint,
-        credential: &Credential,
-        now: Timestamp,
-        _nonce: u128,
-    ) -> Result<http::Request<Vec<u8>>, SignError> {
-        poll::poll("v1.0", target, endpoint, credential, now)
+    fn poll(&self, target: &Target, signer: &Signer) -> Result<http::Request<Vec<u8>>, SignError> {
+        poll::poll("v1.0", target, signer)
     }
 
     fn forward(
         &self,
         request: &Request,
         target: &Target,
-        endpoint: &Endpoint,
-        credential: &Credential,
-        now: Timestamp,
-        nonce: u128,
+        signer: &Signer,
     ) -> Result<http::Request<Vec<u8>>, SignError> {
-        let _ = nonce;
-        forward::forward(request, target, endpoint, credential, now)
+        forward::forward(request, target, signer)
     }
 
     fn unserved(&self, request: &Request, fault: &Fault) -> Option<String> {
         forward::unserved(request, fault)
     }
 
-    fn submitted(
-        &self,
-        _: &Question,
-        status: u16,
-        headers: &HeaderMap,
-        body: &[u8],
-    ) -> Option<String> {
-        let _ = headers;
+    fn submitted(&self, _: &Question, status: u16, _: &HeaderMap, body: &[u8]) -> Option<String> {
         forward::submitted(status, body)
     }
 
@@ -149,13 +131,8 @@ impl Dialect for HuaweiElb {
 
 /// Writes the request that asks another service of this cloud for a job: the servers' and the volumes' jobs look the
 /// same, and their paths begin with `/v1`. What comes back is read as any other answer of this dialect.
-pub fn poll_v1(
-    target: &Target,
-    endpoint: &Endpoint,
-    credential: &Credential,
-    now: Timestamp,
-) -> Result<http::Request<Vec<u8>>, SignError> {
-    poll::poll("v1", target, endpoint, credential, now)
+pub fn poll_v1(target: &Target, signer: &Signer) -> Result<http::Request<Vec<u8>>, SignError> {
+    poll::poll("v1", target, signer)
 }
 
 /// The number of the request as this cloud writes it: the digits of the UUID that the log has, without the dashes.

@@ -1,19 +1,16 @@
 //! The client half: a request that asks how a job stands, with a token or signed in the flat form.
 
 use super::sign;
-use crate::{Credential, Endpoint, SignError, Target, stamp};
+use crate::{Credential, Endpoint, SignError, Signer, Target, stamp};
 use http::header::{ACCEPT, CONTENT_TYPE, HOST};
 use http::request::Builder;
 use http::{HeaderValue, Method, Request};
-use longrun_model::Timestamp;
 
 /// Writes the request. `version` is what the path begins with.
 pub(super) fn poll(
     version: &str,
     target: &Target,
-    endpoint: &Endpoint,
-    credential: &Credential,
-    now: Timestamp,
+    signer: &Signer,
 ) -> Result<Request<Vec<u8>>, SignError> {
     let project = target.project.as_deref().ok_or(SignError::NoProject)?;
     for id in [project, &target.id] {
@@ -27,7 +24,7 @@ pub(super) fn poll(
         content_type: Some("application/json"),
         body: Vec::new(),
     };
-    proven(sending, project, endpoint, credential, now)
+    proven(sending, project, signer)
 }
 
 /// A request before it is signed.
@@ -44,11 +41,9 @@ pub(super) struct Sending<'a> {
 pub(super) fn proven(
     sending: Sending,
     project: &str,
-    endpoint: &Endpoint,
-    credential: &Credential,
-    now: Timestamp,
+    signer: &Signer,
 ) -> Result<Request<Vec<u8>>, SignError> {
-    let Endpoint { scheme, authority } = endpoint;
+    let Endpoint { scheme, authority } = signer.endpoint;
     let Sending { path, query, .. } = sending;
     let mark = if query.is_empty() { "" } else { "?" };
     let mut builder = Request::builder()
@@ -58,7 +53,7 @@ pub(super) fn proven(
     if let Some(content_type) = sending.content_type {
         builder = builder.header(CONTENT_TYPE, content_type);
     }
-    let mut request = match credential {
+    let mut request = match signer.credential {
         Credential::Token(token) => {
             with_secret(builder, "x-auth-token", token)?.body(sending.body)?
         }
@@ -69,7 +64,7 @@ pub(super) fn proven(
         } => {
             let mut builder = builder
                 .header("x-project-id", project)
-                .header("x-sdk-date", stamp::write_basic(now));
+                .header("x-sdk-date", stamp::write_basic(signer.now));
             if let Some(token) = session_token {
                 builder = with_secret(builder, "x-security-token", token)?;
             }

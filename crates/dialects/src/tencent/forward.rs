@@ -2,9 +2,8 @@
 
 use super::{parameters, poll, read, task_id};
 use crate::form::{self, Parameters};
-use crate::{Credential, Endpoint, Request, SignError, Target};
+use crate::{Request, SignError, Signer, Target};
 use http::HeaderMap;
-use longrun_model::Timestamp;
 
 /// The parameters that say who asks, and prove it.
 const PROOF: [&str; 6] = [
@@ -21,10 +20,7 @@ pub(crate) fn forward(
     path: &str,
     request: &Request,
     target: &Target,
-    endpoint: &Endpoint,
-    credential: &Credential,
-    now: Timestamp,
-    nonce: u128,
+    signer: &Signer,
 ) -> Result<http::Request<Vec<u8>>, SignError> {
     let mut parameters =
         parameters::read(request).map_err(|fault| SignError::Request(fault.to_string()))?;
@@ -36,7 +32,7 @@ pub(crate) fn forward(
     }
     let parameters: Parameters = parameters;
     let place = (request.method.clone(), path);
-    poll::proven(place, parameters, endpoint, credential, now, nonce)
+    poll::proven(place, parameters, signer)
 }
 
 /// The region that the call is to name: the caller's if there is one, and it must be that in which the task is asked for

@@ -5,20 +5,16 @@
 
 use super::{PATH, signature, task_id};
 use crate::form::{Parameters, UNRESERVED};
-use crate::{Algorithm, Credential, Endpoint, SignError, Target};
+use crate::{Algorithm, Credential, Endpoint, SignError, Signer, Target};
 use http::header::{ACCEPT, CONTENT_TYPE, HOST};
 use http::{Method, Uri};
-use longrun_model::Timestamp;
 use percent_encoding::utf8_percent_encode;
 
 /// Writes a request with `action` that asks how `target` stands.
 pub(crate) fn poll(
     action: &'static str,
     target: &Target,
-    endpoint: &Endpoint,
-    credential: &Credential,
-    now: Timestamp,
-    nonce: u128,
+    signer: &Signer,
 ) -> Result<http::Request<Vec<u8>>, SignError> {
     let number =
         task_id::parse(target.id.trim()).map_err(|_| SignError::Id(target.id.to_string()))?;
@@ -29,46 +25,44 @@ pub(crate) fn poll(
     if let Some(region) = &target.region {
         parameters.push(("Region".into(), region.as_ref().into()));
     }
-    proven(
-        (Method::GET, PATH),
-        parameters,
-        endpoint,
-        credential,
-        now,
-        nonce,
-    )
+    proven((Method::GET, PATH), parameters, signer)
 }
 
 /// Writes a request with these parameters and what proves who asks.
 pub(super) fn proven<'a>(
     (method, path): (Method, &str),
     mut parameters: Parameters<'a>,
-    endpoint: &Endpoint,
-    credential: &'a Credential,
-    now: Timestamp,
-    nonce: u128,
+    signer: &'a Signer,
 ) -> Result<http::Request<Vec<u8>>, SignError> {
     let Credential::AccessKey {
         id,
         secret,
         session_token,
-    } = credential
+    } = signer.credential
     else {
         return Err(SignError::Credential("an access key"));
     };
     parameters.extend([
         ("SecretId".into(), id.as_ref().into()),
         ("SignatureMethod".into(), "HmacSHA256".into()),
-        ("Timestamp".into(), now.as_seconds().to_string().into()),
-        ("Nonce".into(), positive(nonce).to_string().into()),
+        (
+            "Timestamp".into(),
+            signer.now.as_seconds().to_string().into(),
+        ),
+        ("Nonce".into(), positive(signer.nonce).to_string().into()),
     ]);
     if let Some(token) = session_token {
         parameters.push(("Token".into(), token.as_ref().into()));
     }
-    let text = signature::text(method.as_str(), endpoint.authority, path, &parameters);
+    let text = signature::text(
+        method.as_str(),
+        signer.endpoint.authority,
+        path,
+        &parameters,
+    );
     let signature = signature::sign(Algorithm::HmacSha256, secret, &text);
     parameters.push(("Signature".into(), signature.into()));
-    write((method, path), endpoint, &parameters)
+    write((method, path), signer.endpoint, &parameters)
 }
 
 /// A positive integer that fits in 63 bits, as the largest that the vendor's clients send.

@@ -17,12 +17,11 @@ mod tc3;
 use crate::tencent::claim::Rules;
 use crate::tencent::{claim, forward, parameters};
 use crate::{
-    Action, Call, Catalogue, Credential, Endpoint, Fault, Format, Frame, OperationRef, Options,
-    Question, Request, SignError, Target, Wish, form,
+    Action, Call, Catalogue, Fault, Format, Frame, OperationRef, Options, Question, Request,
+    SignError, Signer, Target, Wish, form,
 };
 use arguments::Arguments;
 use http::Method;
-use longrun_model::Timestamp;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -241,13 +240,10 @@ pub(crate) fn forward(
     product: &'static Product,
     request: &Request,
     target: &Target,
-    endpoint: &Endpoint,
-    credential: &Credential,
-    now: Timestamp,
-    nonce: u128,
+    signer: &Signer,
 ) -> Result<http::Request<Vec<u8>>, SignError> {
     if !has_headers(request) {
-        return forward::forward(PATH, request, target, endpoint, credential, now, nonce);
+        return forward::forward(PATH, request, target, signer);
     }
     let header = |name| request.header(name).unwrap_or_default();
     let asked = header("x-tc-region");
@@ -265,7 +261,7 @@ pub(crate) fn forward(
         language: request.header("x-tc-language"),
         body: request.body.to_vec(),
     };
-    poll::proven(asking, endpoint, credential, now)
+    poll::proven(asking, signer)
 }
 
 /// What a policy calls an action of this product that is not served here. Other products have their own versions.

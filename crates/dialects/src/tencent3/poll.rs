@@ -5,7 +5,7 @@
 
 use super::Product;
 use super::sign::{self, ALGORITHM, Covered, Scope, TERMINATOR};
-use crate::{Algorithm, Credential, Endpoint, SignError, Target, stamp};
+use crate::{Algorithm, Credential, SignError, Signer, Target, stamp};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{Method, Uri};
 use longrun_model::Timestamp;
@@ -28,9 +28,7 @@ pub(crate) struct Asking {
 pub(crate) fn poll(
     question: Asking,
     target: &Target,
-    endpoint: &Endpoint,
-    credential: &Credential,
-    now: Timestamp,
+    signer: &Signer,
 ) -> Result<http::Request<Vec<u8>>, SignError> {
     let Asking {
         product,
@@ -48,7 +46,7 @@ pub(crate) fn poll(
         language: None,
         body,
     };
-    proven(sending, endpoint, credential, now)
+    proven(sending, signer)
 }
 
 /// A request before it is signed.
@@ -70,18 +68,17 @@ pub(super) struct Sending<'a> {
 /// Writes a request with what proves who asks.
 pub(super) fn proven(
     sending: Sending,
-    endpoint: &Endpoint,
-    credential: &Credential,
-    now: Timestamp,
+    signer: &Signer,
 ) -> Result<http::Request<Vec<u8>>, SignError> {
     let Credential::AccessKey {
         id,
         secret,
         session_token,
-    } = credential
+    } = signer.credential
     else {
         return Err(SignError::Credential("an access key"));
     };
+    let Signer { endpoint, now, .. } = *signer;
     let host = endpoint.authority.to_ascii_lowercase();
     let place = match sending.query {
         "" => super::PATH.to_owned(),

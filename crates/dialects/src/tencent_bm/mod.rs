@@ -6,11 +6,11 @@ pub(crate) mod read;
 
 use crate::tencent::{self, Product, envelope, parameters};
 use crate::{
-    Call, Credential, Dialect, Endpoint, Fault, Frame, Lent, Observation, Options, QueryError,
-    Question, Reply, Request, SignError, Target, form,
+    Call, Dialect, Fault, Frame, Lent, Observation, Options, QueryError, Question, Reply, Request,
+    SignError, Signer, Target, form,
 };
 use http::HeaderMap;
-use longrun_model::{Operation, Timestamp};
+use longrun_model::Operation;
 
 /// The task API of Tencent bare metal: a set of bits for the whole, and one for each machine.
 #[derive(Debug)]
@@ -72,28 +72,18 @@ impl Dialect for TencentBm {
         }
     }
 
-    fn poll(
-        &self,
-        target: &Target,
-        endpoint: &Endpoint,
-        credential: &Credential,
-        now: Timestamp,
-        nonce: u128,
-    ) -> Result<http::Request<Vec<u8>>, SignError> {
-        tencent::poll::poll(PRODUCT.action, target, endpoint, credential, now, nonce)
+    fn poll(&self, target: &Target, signer: &Signer) -> Result<http::Request<Vec<u8>>, SignError> {
+        tencent::poll::poll(PRODUCT.action, target, signer)
     }
 
     fn forward(
         &self,
         request: &Request,
         target: &Target,
-        endpoint: &Endpoint,
-        credential: &Credential,
-        now: Timestamp,
-        nonce: u128,
+        signer: &Signer,
     ) -> Result<http::Request<Vec<u8>>, SignError> {
         let path = tencent::PATH;
-        tencent::forward::forward(path, request, target, endpoint, credential, now, nonce)
+        tencent::forward::forward(path, request, target, signer)
     }
 
     fn submitted(

@@ -11,11 +11,11 @@ use crate::tencent3::arguments::{self, Arguments};
 use crate::tencent3::poll::Asking;
 use crate::tencent3::{self, Poll, Product, envelope, submitted};
 use crate::{
-    Call, Credential, Dialect, Endpoint, Fault, Frame, Lent, Observation, OperationRef, Options,
-    QueryError, Question, Reply, Request, SignError, Target,
+    Call, Dialect, Fault, Frame, Lent, Observation, OperationRef, Options, QueryError, Question,
+    Reply, Request, SignError, Signer, Target,
 };
 use http::HeaderMap;
-use longrun_model::{Operation, Timestamp};
+use longrun_model::Operation;
 
 /// The task API of Tencent bare metal in its third version: the same set of bits under other names.
 #[derive(Debug)]
@@ -77,14 +77,7 @@ impl Dialect for TencentBm3 {
         }
     }
 
-    fn poll(
-        &self,
-        target: &Target,
-        endpoint: &Endpoint,
-        credential: &Credential,
-        now: Timestamp,
-        _: u128,
-    ) -> Result<http::Request<Vec<u8>>, SignError> {
+    fn poll(&self, target: &Target, signer: &Signer) -> Result<http::Request<Vec<u8>>, SignError> {
         let number =
             task_id::parse(target.id.trim()).map_err(|_| SignError::Id(target.id.to_string()))?;
         let question = Asking {
@@ -92,20 +85,17 @@ impl Dialect for TencentBm3 {
             action: ACTION,
             body: format!(r#"{{"TaskId":{number}}}"#).into_bytes(),
         };
-        tencent3::poll::poll(question, target, endpoint, credential, now)
+        tencent3::poll::poll(question, target, signer)
     }
 
     fn forward(
         &self,
         request: &Request,
         target: &Target,
-        endpoint: &Endpoint,
-        credential: &Credential,
-        now: Timestamp,
-        nonce: u128,
+        signer: &Signer,
     ) -> Result<http::Request<Vec<u8>>, SignError> {
         let product = &PRODUCT;
-        tencent3::forward(product, request, target, endpoint, credential, now, nonce)
+        tencent3::forward(product, request, target, signer)
     }
 
     fn unserved(&self, request: &Request, fault: &Fault) -> Option<String> {

@@ -11,11 +11,11 @@ pub(crate) mod templates;
 
 use crate::tencent::{self, Product, envelope};
 use crate::{
-    Call, Credential, Dialect, Endpoint, Fault, Frame, Lent, Managed, Observation, Options, Order,
-    QueryError, Question, Reply, Request, Shelf, SignError, Target,
+    Call, Dialect, Fault, Frame, Lent, Managed, Observation, Options, Order, QueryError, Question,
+    Reply, Request, Shelf, SignError, Signer, Target,
 };
 use http::HeaderMap;
-use longrun_model::{Operation, Timestamp};
+use longrun_model::Operation;
 use serde_json::Value;
 
 /// The task API of Tencent's network parameter templates: success, failure or running, and a query's result.
@@ -92,28 +92,18 @@ impl Dialect for TencentVpc {
         }
     }
 
-    fn poll(
-        &self,
-        target: &Target,
-        endpoint: &Endpoint,
-        credential: &Credential,
-        now: Timestamp,
-        nonce: u128,
-    ) -> Result<http::Request<Vec<u8>>, SignError> {
-        tencent::poll::poll(PRODUCT.action, target, endpoint, credential, now, nonce)
+    fn poll(&self, target: &Target, signer: &Signer) -> Result<http::Request<Vec<u8>>, SignError> {
+        tencent::poll::poll(PRODUCT.action, target, signer)
     }
 
     fn forward(
         &self,
         request: &Request,
         target: &Target,
-        endpoint: &Endpoint,
-        credential: &Credential,
-        now: Timestamp,
-        nonce: u128,
+        signer: &Signer,
     ) -> Result<http::Request<Vec<u8>>, SignError> {
         let path = tencent::PATH;
-        tencent::forward::forward(path, request, target, endpoint, credential, now, nonce)
+        tencent::forward::forward(path, request, target, signer)
     }
 
     fn submitted(

@@ -12,11 +12,11 @@ use crate::tencent_vpc::templates;
 use crate::tencent3::poll::Asking;
 use crate::tencent3::{self, Poll, Product, envelope, submitted};
 use crate::{
-    Call, Credential, Dialect, Endpoint, Fault, Frame, Lent, Managed, Observation, Options, Order,
-    QueryError, Question, Reply, Request, Shelf, SignError, Target,
+    Call, Dialect, Fault, Frame, Lent, Managed, Observation, Options, Order, QueryError, Question,
+    Reply, Request, Shelf, SignError, Signer, Target,
 };
 use http::HeaderMap;
-use longrun_model::{Operation, Timestamp};
+use longrun_model::Operation;
 use serde_json::Value;
 
 /// The task APIs of Tencent's virtual private clouds in their third version: success, failure or running.
@@ -105,14 +105,7 @@ impl Dialect for TencentVpc3 {
         }
     }
 
-    fn poll(
-        &self,
-        target: &Target,
-        endpoint: &Endpoint,
-        credential: &Credential,
-        now: Timestamp,
-        _: u128,
-    ) -> Result<http::Request<Vec<u8>>, SignError> {
+    fn poll(&self, target: &Target, signer: &Signer) -> Result<http::Request<Vec<u8>>, SignError> {
         let id = target.id.trim();
         if id.is_empty() || id.len() > id::BYTES_MAX {
             return Err(SignError::Id(target.id.to_string()));
@@ -130,20 +123,17 @@ impl Dialect for TencentVpc3 {
             action,
             body: format!(r#"{{"TaskId":{json}}}"#).into_bytes(),
         };
-        tencent3::poll::poll(question, target, endpoint, credential, now)
+        tencent3::poll::poll(question, target, signer)
     }
 
     fn forward(
         &self,
         request: &Request,
         target: &Target,
-        endpoint: &Endpoint,
-        credential: &Credential,
-        now: Timestamp,
-        nonce: u128,
+        signer: &Signer,
     ) -> Result<http::Request<Vec<u8>>, SignError> {
         let product = &PRODUCT;
-        tencent3::forward(product, request, target, endpoint, credential, now, nonce)
+        tencent3::forward(product, request, target, signer)
     }
 
     fn unserved(&self, request: &Request, fault: &Fault) -> Option<String> {

@@ -4,7 +4,7 @@
 use http::{HeaderMap, HeaderName, Method};
 use longrun_dialects::{
     Action, Credential, Dialect, Endpoint, Fault, Identity, Options, Question, Request, SignError,
-    Target, Wish, named,
+    Signer, Target, Wish, named,
 };
 use longrun_model::Timestamp;
 
@@ -86,8 +86,11 @@ impl Sent {
             session_token: None,
         };
         let request = self.request();
-        self.dialect()
-            .forward(&request, target, &endpoint, &credential, NOW, 11)
+        self.dialect().forward(
+            &request,
+            target,
+            &Signer::new(&endpoint, &credential, NOW, 11),
+        )
     }
 }
 

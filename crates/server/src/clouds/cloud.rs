@@ -3,10 +3,9 @@
 use super::Vendor;
 use http::HeaderMap;
 use longrun_dialects::{
-    Credential, Dialect, Endpoint, Observation, QueryError, Request, SignError, Target,
-    alibaba_bpstudio, huawei_elb, tencent_bm, tencent_bm3, tencent_vpc, tencent_vpc3,
+    Dialect, Observation, QueryError, Request, SignError, Signer, Target, alibaba_bpstudio,
+    huawei_elb, tencent_bm, tencent_bm3, tencent_vpc, tencent_vpc3,
 };
-use longrun_model::Timestamp;
 use longrun_poller::Quota;
 use std::num::NonZeroU32;
 
@@ -83,24 +82,16 @@ impl Cloud {
     pub fn poll(
         self,
         target: &Target,
-        endpoint: &Endpoint,
-        credential: &Credential,
-        now: Timestamp,
+        signer: &Signer,
     ) -> Result<http::Request<Vec<u8>>, SignError> {
         match self {
-            Self::HuaweiEcs | Self::HuaweiEvs => {
-                huawei_elb::poll_v1(target, endpoint, credential, now)
-            }
+            Self::HuaweiEcs | Self::HuaweiEvs => huawei_elb::poll_v1(target, signer),
             Self::TencentBm
             | Self::TencentVpc
             | Self::TencentBm3
             | Self::TencentVpc3
             | Self::AlibabaBpstudio
-            | Self::HuaweiElb => {
-                let nonce = fastrand::u128(..);
-                self.dialect()
-                    .poll(target, endpoint, credential, now, nonce)
-            }
+            | Self::HuaweiElb => self.dialect().poll(target, signer),
         }
     }
 
@@ -109,13 +100,9 @@ impl Cloud {
         self,
         request: &Request,
         target: &Target,
-        endpoint: &Endpoint,
-        credential: &Credential,
-        now: Timestamp,
+        signer: &Signer,
     ) -> Result<http::Request<Vec<u8>>, SignError> {
-        let nonce = fastrand::u128(..);
-        self.dialect()
-            .forward(request, target, endpoint, credential, now, nonce)
+        self.dialect().forward(request, target, signer)
     }
 
     /// Reads an answer.

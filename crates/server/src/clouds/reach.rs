@@ -7,7 +7,7 @@ use super::transport::{NoAnswer, Received, Transport};
 use super::{Access, AccessKey, Secret};
 use crate::SystemClock;
 use http::header::CONTENT_TYPE;
-use longrun_dialects::{Credential, QueryError, Request, Retry, SignError, Target};
+use longrun_dialects::{Credential, QueryError, Request, Retry, SignError, Signer, Target};
 use longrun_engine::Clock;
 use longrun_model::Timestamp;
 use longrun_poller::Answer;
@@ -105,10 +105,9 @@ impl Reach {
             region: self.region.as_deref().map(Into::into),
             resource_group: self.resource_group.as_deref().map(Into::into),
         };
-        let poll = self
-            .cloud
-            .poll(&target, &way.address.endpoint(), &way.credential, now);
-        let poll = match poll {
+        let endpoint = way.address.endpoint();
+        let signer = Signer::new(&endpoint, &way.credential, now, fastrand::u128(..));
+        let poll = match self.cloud.poll(&target, &signer) {
             Ok(poll) => poll,
             Err(error) => {
                 return refused("unwritable", error.to_string(), Retry::Never, None).into();
@@ -145,9 +144,8 @@ impl Reach {
             ..Target::default()
         };
         let endpoint = way.address.endpoint();
-        let call = self
-            .cloud
-            .forward(request, &target, &endpoint, &way.credential, now)?;
+        let signer = Signer::new(&endpoint, &way.credential, now, fastrand::u128(..));
+        let call = self.cloud.forward(request, &target, &signer)?;
         let received = self.transport.send(call, patience).await;
         let received = received.map_err(|error| match error {
             NoAnswer::Lost(why) => NotPassed::Lost(why),

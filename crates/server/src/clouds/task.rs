@@ -1,7 +1,7 @@
 //! A task of somebody else's cloud, as people write it: the cloud's name, a colon, and the cloud's own id.
 
 use super::Cloud;
-use longrun_dialects::{Credential, Endpoint, SignError, Target};
+use longrun_dialects::{Credential, Endpoint, SignError, Signer, Target};
 use longrun_model::Timestamp;
 use std::fmt;
 use std::str::FromStr;
@@ -65,7 +65,10 @@ impl Task {
             secret: "0".into(),
             session_token: None,
         };
-        match cloud.poll(&target, &endpoint, &credential, Timestamp::default()) {
+        match cloud.poll(
+            &target,
+            &Signer::new(&endpoint, &credential, Timestamp::default(), 0),
+        ) {
             Ok(_) => Ok(Self {
                 cloud,
                 id: id.to_owned(),

@@ -3,7 +3,7 @@
 use super::{FORM, SECRET, Sent, dialect, target};
 use crate::support::SUBMITTED;
 use http::Method;
-use longrun_dialects::{Credential, Endpoint, Fault, OperationRef, Wish};
+use longrun_dialects::{Credential, Endpoint, Fault, OperationRef, Signer, Wish};
 
 const SIGNED: &str = "Action=GetExecuteOperationResult&Version=2021-09-31&AccessKeyId=k&Signature=AAAA&SignatureVersion=1.0";
 const STAMPED: &str = "SignatureNonce=n&Timestamp=2026-11-21T02:02:06Z";
@@ -278,7 +278,10 @@ fn polls_that_cannot_be_written_are_refused() {
     let poll = |id: &str, authority: &str, credential: &Credential| {
         let scheme = "https";
         let endpoint = Endpoint { scheme, authority };
-        dialect().poll(&target(id), &endpoint, credential, SUBMITTED, 1)
+        dialect().poll(
+            &target(id),
+            &Signer::new(&endpoint, credential, SUBMITTED, 1),
+        )
     };
     let long = "x".repeat(513);
     for (id, authority, credential) in [

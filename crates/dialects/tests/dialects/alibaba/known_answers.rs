@@ -1,7 +1,7 @@
 //! Requests that other people's clients signed, and what those clients would have us sign.
 
 use super::{Sent, dialect, file, told};
-use longrun_dialects::{Credential, Endpoint, Fault, Identity, OperationRef, Target, Wish};
+use longrun_dialects::{Credential, Endpoint, Fault, Identity, OperationRef, Signer, Target, Wish};
 use longrun_model::Timestamp;
 use serde_json::Value;
 
@@ -136,7 +136,7 @@ fn our_client_signs_as_the_sdk_does() {
         let nonce = u128::from_str_radix(text("nonce").unwrap(), 16).unwrap();
         let now = Timestamp::from_millis(now.as_millisecond());
         let request = dialect()
-            .poll(&target, &endpoint, &credential, now, nonce)
+            .poll(&target, &Signer::new(&endpoint, &credential, now, nonce))
             .unwrap();
         let recorded = Sent::of_row(row);
         assert_eq!(request.body(), &recorded.body, "{id}");

@@ -13,8 +13,8 @@ mod tampered;
 use crate::support::{ids, lent};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use longrun_dialects::{
-    Call, Credential, Dialect, Endpoint, Fault, Format, Frame, Options, Question, Request, Target,
-    find, named,
+    Call, Credential, Dialect, Endpoint, Fault, Format, Frame, Options, Question, Request, Signer,
+    Target, find, named,
 };
 use longrun_model::Timestamp;
 use serde_json::Value;
@@ -107,7 +107,7 @@ impl Sent {
             authority: "127.0.0.1:18081",
         };
         let request = dialect()
-            .poll(target, &endpoint, &credential, now, nonce)
+            .poll(target, &Signer::new(&endpoint, &credential, now, nonce))
             .unwrap();
         assert_eq!(request.uri(), "http://127.0.0.1:18081/");
         let (parts, body) = request.into_parts();

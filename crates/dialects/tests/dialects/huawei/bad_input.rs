@@ -6,11 +6,14 @@ use super::{ENDPOINT, JOB, KEY, PROJECT, SECRET, answer, key, target};
 use crate::support::SUBMITTED;
 use http::{HeaderMap, HeaderValue, Method};
 use longrun_dialects::huawei_elb::HuaweiElb;
-use longrun_dialects::{Claim, Dialect, Fault, Options, Proof, Request};
+use longrun_dialects::{Claim, Dialect, Fault, Options, Proof, Request, Signer};
 
 fn signed_headers() -> HeaderMap {
     let poll = HuaweiElb
-        .poll(&target(JOB), &ENDPOINT, &key(SECRET), SUBMITTED, 1)
+        .poll(
+            &target(JOB),
+            &Signer::new(&ENDPOINT, &key(SECRET), SUBMITTED, 1),
+        )
         .unwrap();
     poll.headers().clone()
 }

@@ -5,7 +5,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use longrun_dialects::huawei_elb::HuaweiElb;
-use longrun_dialects::{Algorithm, Dialect, Endpoint, Fault, Identity, Options, Request, identity};
+use longrun_dialects::{
+    Algorithm, Dialect, Endpoint, Fault, Identity, Options, Request, Signer, identity,
+};
 use longrun_model::Timestamp;
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -157,10 +159,7 @@ fn polls_are_signed_as_the_vendor_signs_them() {
         let poll = HuaweiElb
             .poll(
                 &target(super::JOB),
-                &endpoint,
-                &key(&vector.sk),
-                vector.clock(),
-                1,
+                &Signer::new(&endpoint, &key(&vector.sk), vector.clock(), 1),
             )
             .unwrap();
         assert_eq!(poll.uri().path(), vector.path, "{id}");

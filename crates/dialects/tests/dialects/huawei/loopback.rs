@@ -7,7 +7,7 @@ use http::HeaderMap;
 use longrun_dialects::huawei_elb::HuaweiElb;
 use longrun_dialects::{
     Call, Credential, Dialect, Endpoint, Identity, Observation, OperationRef, Options, Reply,
-    Request, SignError, Target, Wish,
+    Request, SignError, Signer, Target, Wish,
 };
 use longrun_model::Operation;
 use std::borrow::Cow;
@@ -39,7 +39,10 @@ fn what_we_sign_we_accept() {
     };
     for (credential, token) in [(key(SECRET), None), (temporary, Some("MIITEMPORARY"))] {
         let poll = HuaweiElb
-            .poll(&target(JOB), &ENDPOINT, &credential, SUBMITTED, 1)
+            .poll(
+                &target(JOB),
+                &Signer::new(&ENDPOINT, &credential, SUBMITTED, 1),
+            )
             .unwrap();
         let Call { frame, claim, wish } = HuaweiElb.parse(&served(&poll), &Options::default());
         assert_eq!(
@@ -68,7 +71,7 @@ fn what_we_sign_we_accept() {
     }
     let token = Credential::Token(Cow::Borrowed("MIITOKEN"));
     let poll = HuaweiElb
-        .poll(&target(JOB), &ENDPOINT, &token, SUBMITTED, 1)
+        .poll(&target(JOB), &Signer::new(&ENDPOINT, &token, SUBMITTED, 1))
         .unwrap();
     let claim = HuaweiElb
         .parse(&served(&poll), &Options::default())
@@ -125,7 +128,7 @@ fn polls_that_cannot_be_written_are_refused() {
             project: project.map(Cow::Borrowed),
             ..Target::default()
         };
-        let found = HuaweiElb.poll(&target, &ENDPOINT, &key(SECRET), SUBMITTED, 1);
+        let found = HuaweiElb.poll(&target, &Signer::new(&ENDPOINT, &key(SECRET), SUBMITTED, 1));
         assert_eq!(found.unwrap_err(), expected);
     }
     for (authority, token) in [("", "t"), ("a b", "t"), ("a", "line\nfeed"), (&long, "t")] {
@@ -135,10 +138,7 @@ fn polls_that_cannot_be_written_are_refused() {
         };
         let found = HuaweiElb.poll(
             &target(JOB),
-            &endpoint,
-            &Credential::Token(token.into()),
-            SUBMITTED,
-            1,
+            &Signer::new(&endpoint, &Credential::Token(token.into()), SUBMITTED, 1),
         );
         assert!(
             matches!(found, Err(SignError::Request(_))),

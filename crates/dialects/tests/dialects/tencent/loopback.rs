@@ -4,7 +4,7 @@ use super::wire::{Case, answer, cases};
 use super::{NOW, SECRET, SECRET_ID, Sent};
 use http::HeaderMap;
 use longrun_dialects::{
-    Credential, Dialect, Endpoint, Observation, Options, SignError, Target, Watched, named,
+    Credential, Dialect, Endpoint, Observation, Options, SignError, Signer, Target, Watched, named,
 };
 use longrun_model::{Mix, ResourceStatus, Timestamp};
 
@@ -47,7 +47,10 @@ fn polls_are_accepted() {
     for dialect in dialects() {
         for nonce in [0, 1, u128::from(u64::MAX), u128::MAX] {
             let polled = dialect
-                .poll(&target("297"), &ENDPOINT, &credential(), NOW, nonce)
+                .poll(
+                    &target("297"),
+                    &Signer::new(&ENDPOINT, &credential(), NOW, nonce),
+                )
                 .unwrap();
             let served = received(&polled).served(&Options::default());
             assert_eq!(served, (dialect.name(), Ok(297)), "{nonce}");
@@ -69,7 +72,7 @@ fn polls_with_everything() {
     };
     for dialect in dialects() {
         let polled = dialect
-            .poll(&target, &ENDPOINT, &credential, NOW, 5)
+            .poll(&target, &Signer::new(&ENDPOINT, &credential, NOW, 5))
             .unwrap();
         let sent = received(&polled);
         assert_eq!(
@@ -95,7 +98,7 @@ fn a_poll_byte_for_byte() {
         authority: "127.0.0.1:28471",
     };
     let polled = dialects()[1]
-        .poll(&target, &endpoint, &credential(), now, 42_083)
+        .poll(&target, &Signer::new(&endpoint, &credential(), now, 42_083))
         .unwrap();
     assert_eq!(
         polled.uri().to_string(),
@@ -112,7 +115,7 @@ fn polls_that_cannot_be_written() {
     for dialect in dialects() {
         let poll = |id, endpoint: &Endpoint, credential: &Credential| {
             dialect
-                .poll(&target(id), endpoint, credential, NOW, 1)
+                .poll(&target(id), &Signer::new(endpoint, credential, NOW, 1))
                 .unwrap_err()
         };
         for id in ["", "abc", "0", "-1", "op-1", "18446744073709551616"] {

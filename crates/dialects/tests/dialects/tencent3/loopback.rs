@@ -5,7 +5,7 @@ use super::{NOW, SECRET, SECRET_ID, Sent, dialects, number, text};
 use crate::tencent::wire::cases;
 use http::HeaderMap;
 use longrun_dialects::{
-    Credential, Dialect, Endpoint, Observation, Options, SignError, Target, Watched,
+    Credential, Dialect, Endpoint, Observation, Options, SignError, Signer, Target, Watched,
 };
 use longrun_model::{Mix, Operation, ResourceStatus, Timestamp};
 
@@ -65,7 +65,7 @@ fn polls_are_accepted() {
                 ..ENDPOINT
             };
             let polled = dialect
-                .poll(&target(id), &endpoint, &credential(), NOW, 5)
+                .poll(&target(id), &Signer::new(&endpoint, &credential(), NOW, 5))
                 .unwrap();
             let sent = received(&polled);
             let served = sent.served(&Options::default());
@@ -94,7 +94,7 @@ fn polls_with_everything() {
     };
     for dialect in dialects() {
         let polled = dialect
-            .poll(&target, &ENDPOINT, &credential, NOW, 5)
+            .poll(&target, &Signer::new(&ENDPOINT, &credential, NOW, 5))
             .unwrap();
         let sent = received(&polled);
         assert_eq!(sent.outcome(), number(297));
@@ -102,7 +102,10 @@ fn polls_with_everything() {
         let claim = dialect.parse(&request, &Options::default()).claim.unwrap();
         assert_eq!(claim.session_token.as_deref(), Some("t0k+en/=="));
         assert_eq!(polled.headers()["x-tc-region"], "ap-beijing");
-        let bare = dialect.poll(&self::target("297"), &ENDPOINT, &self::credential(), NOW, 5);
+        let bare = dialect.poll(
+            &self::target("297"),
+            &Signer::new(&ENDPOINT, &self::credential(), NOW, 5),
+        );
         let headers = bare.unwrap().headers().clone();
         assert!(!headers.contains_key("x-tc-region") && !headers.contains_key("x-tc-token"));
     }
@@ -121,7 +124,9 @@ fn a_poll_byte_for_byte() {
         ..target("1000800001")
     };
     let now = Timestamp::from_millis(1_795_226_476_999);
-    let polled = bm.poll(&target, &endpoint, &credential(), now, 1).unwrap();
+    let polled = bm
+        .poll(&target, &Signer::new(&endpoint, &credential(), now, 1))
+        .unwrap();
     assert_eq!(polled.method(), "POST");
     assert_eq!(polled.uri().to_string(), "https://bm.tencentcloudapi.com/");
     assert_eq!(polled.body(), br#"{"TaskId":1000800001}"#);
@@ -147,7 +152,7 @@ fn polls_that_cannot_be_written() {
     let [bm, vpc] = dialects();
     let fault = |dialect: &dyn Dialect, id, endpoint: &Endpoint, credential: &Credential| {
         dialect
-            .poll(&target(id), endpoint, credential, NOW, 1)
+            .poll(&target(id), &Signer::new(endpoint, credential, NOW, 1))
             .unwrap_err()
     };
     for id in ["", "abc", "0", "-1", "op-1", "18446744073709551616"] {
