@@ -469,17 +469,19 @@ impl Engine {
             .watchers
             .watch(key)
             .ok_or(EngineError::TooManyWatchers)?;
-        // It may have changed between the first look and the beginning of the watch.
-        let operation = self.get(key, account).await?;
-        if is_enough(operation.version, operation.phase.is_ended()) {
-            return Ok(operation);
+        let mut patience = self.shared.clock.sleep_until(give_up_at);
+        loop {
+            // It may have changed before the watch began, and whoever may have missed something has to look.
+            let operation = self.get(key, account).await?;
+            if is_enough(operation.version, operation.phase.is_ended()) {
+                return Ok(operation);
+            }
+            tokio::select! {
+                () = watcher.changed(|seen| is_enough(seen.version, seen.ended)) => (),
+                () = &mut patience => return self.get(key, account).await,
+                () = self.shared.ending() => return self.get(key, account).await,
+            }
         }
-        tokio::select! {
-            () = watcher.changed(|seen| is_enough(seen.version, seen.ended)) => (),
-            () = self.shared.clock.sleep_until(give_up_at) => (),
-            () = self.shared.ending() => (),
-        }
-        self.get(key, account).await
     }
 
     /// Waits up to `wait_millis` until one of the operations is no longer held as it is now: it was to be cancelled, or

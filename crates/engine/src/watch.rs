@@ -14,10 +14,19 @@ pub(crate) struct Seen {
     pub(crate) ended: bool,
 }
 
+/// What the watchers of one operation were told last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Told {
+    /// The last change, if one was told since they were last told to look by themselves.
+    seen: Seen,
+    /// How often they were told to look by themselves.
+    missed: u64,
+}
+
 /// All watchers, by operation.
 #[derive(Default)]
 pub(crate) struct Watchers {
-    watched: Mutex<HashMap<OperationKey, Sender<Seen>>>,
+    watched: Mutex<HashMap<OperationKey, Sender<Told>>>,
     /// Told of everybody who begins to watch.
     begun: Notify,
 }
@@ -26,7 +35,9 @@ pub(crate) struct Watchers {
 pub(crate) struct Watcher {
     watchers: Arc<Watchers>,
     key: OperationKey,
-    receiver: Option<Receiver<Seen>>,
+    receiver: Option<Receiver<Told>>,
+    /// What it was last told: the same is not told twice.
+    last: Told,
 }
 
 impl Watchers {
@@ -37,12 +48,14 @@ impl Watchers {
         if sender.receiver_count() >= limits::WATCHERS_MAX {
             return None;
         }
-        let receiver = Some(sender.subscribe());
+        let receiver = sender.subscribe();
+        let last = *receiver.borrow();
         self.begun.notify_one();
         Some(Watcher {
             watchers: Arc::clone(self),
             key,
-            receiver,
+            receiver: Some(receiver),
+            last,
         })
     }
 
@@ -59,10 +72,10 @@ impl Watchers {
     /// of this server, and then say nothing new.
     pub(crate) fn tell(&self, key: OperationKey, seen: Seen) {
         if let Some(sender) = self.watched.lock().get(&key) {
-            sender.send_if_modified(|last| {
-                let is_new = seen.version > last.version;
+            sender.send_if_modified(|told| {
+                let is_new = seen.version > told.seen.version;
                 if is_new {
-                    *last = seen;
+                    told.seen = seen;
                 }
                 is_new
             });
@@ -71,12 +84,11 @@ impl Watchers {
 
     /// Tells all watchers to look again, as nobody knows what they have missed.
     pub(crate) fn tell_all(&self) {
-        let seen = Seen {
-            version: u64::MAX,
-            ended: true,
-        };
         for sender in self.watched.lock().values() {
-            sender.send_replace(seen);
+            sender.send_modify(|told| {
+                told.seen = Seen::default();
+                told.missed += 1;
+            });
         }
     }
 
@@ -92,11 +104,17 @@ impl Watchers {
 }
 
 impl Watcher {
-    /// Waits until a change that `is_enough` is published, from the beginning of the watch on.
+    /// Waits until a change that `is_enough` is told, or that one may have been missed, from the beginning of the watch
+    /// or the last such change on.
     pub(crate) async fn changed(&mut self, is_enough: impl Fn(Seen) -> bool) {
         let receiver = self.receiver.as_mut().expect("it is taken only on drop");
+        let last = self.last;
+        let is_news =
+            |told: &Told| *told != last && (told.missed != last.missed || is_enough(told.seen));
         // The sender lives for as long as there are receivers, so this cannot fail.
-        let _ = receiver.wait_for(|seen| is_enough(*seen)).await;
+        if let Ok(told) = receiver.wait_for(is_news).await {
+            self.last = *told;
+        }
     }
 }
 

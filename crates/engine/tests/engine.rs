@@ -13,8 +13,8 @@ use longrun_model::{
     Timestamp,
 };
 use longrun_store::{
-    AccessKey, Committed, Due, Filter, HistoryEntry, LeaseWish, Limits, MemoryStore, Page, Store,
-    StoreError, Write,
+    AccessKey, Changes, Committed, Cursor, Due, Filter, HistoryEntry, LeaseWish, Limits,
+    MemoryStore, Page, Store, StoreError, Write,
 };
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 const START: Timestamp = Timestamp::from_millis(1_000_000);
+/// Longer than any test lets its clock run on.
+const DAY_MILLIS: i64 = 86_400_000;
 
 /// A clock that stands still until the test moves it.
 #[derive(Clone)]
@@ -406,6 +408,10 @@ struct Gated {
     broken: bool,
     /// Writes whose commit has begun.
     begun: Arc<AtomicUsize>,
+    /// Operations that were read.
+    read: Arc<AtomicUsize>,
+    /// How often it was asked what other servers have done; none if there are none.
+    looks: Option<Arc<AtomicUsize>>,
 }
 
 impl Gated {
@@ -415,6 +421,8 @@ impl Gated {
             gate: Arc::clone(gate),
             broken: false,
             begun: Arc::default(),
+            read: Arc::default(),
+            looks: None,
         }
     }
 }
@@ -445,6 +453,7 @@ impl Store for Gated {
         &self,
         key: OperationKey,
     ) -> BoxFuture<'_, Result<Option<longrun_model::Operation>, StoreError>> {
+        self.read.fetch_add(1, SeqCst);
         self.store.get(key)
     }
 
@@ -479,6 +488,63 @@ impl Store for Gated {
     fn id_secret(&self, proposal: [u8; 16]) -> BoxFuture<'_, Result<[u8; 16], StoreError>> {
         self.store.id_secret(proposal)
     }
+
+    fn is_shared(&self) -> bool {
+        self.looks.is_some()
+    }
+
+    /// Whoever asks knows as little after each look as before the first one, and must reckon with having missed all.
+    fn changes(&self, _since: Cursor) -> BoxFuture<'_, Result<Changes, StoreError>> {
+        let looks = self.looks.as_ref().expect("it is asked if it is shared");
+        looks.fetch_add(1, SeqCst);
+        std::future::ready(Ok(Changes::default())).boxed()
+    }
+}
+
+/// Whoever waits while nobody knows what other servers have done looks once, and goes on waiting for what was asked for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_missed_of_others_ends_no_wait() {
+    let gated = Gated {
+        looks: Some(Arc::default()),
+        ..Gated::new(&Arc::default())
+    };
+    let (looks, read) = (gated.looks.clone().unwrap(), Arc::clone(&gated.read));
+    let (engine, clock) = start_over(gated);
+    let key = submit(&engine).await;
+    let wish = LeaseWish {
+        length_millis: DAY_MILLIS,
+        ..wish()
+    };
+    let fence = engine.lease(wish, 0).await.unwrap()[0].fence;
+    let waits = [false, true].map(|for_order| {
+        let engine = Arc::clone(&engine);
+        tokio::spawn(async move {
+            if for_order {
+                let leases = [(key, fence)];
+                engine.wait_for_order(&leases, DAY_MILLIS).await.unwrap();
+            } else {
+                engine.wait_for_end(key, None, DAY_MILLIS).await.unwrap();
+            }
+            engine.get(key, None).await.unwrap().phase
+        })
+    });
+    // One looks twice before it waits, the other once.
+    until(|| async { read.load(SeqCst) >= 3 }).await;
+    for _ in 0..3 {
+        let (looked, seen) = (looks.load(SeqCst), read.load(SeqCst));
+        until(|| async {
+            clock.advance(80);
+            looks.load(SeqCst) > looked
+        })
+        .await;
+        until(|| async { read.load(SeqCst) >= seen + 2 }).await;
+    }
+    engine.command(key, None, finish(fence)).await.unwrap();
+    for waited in waits {
+        assert_eq!(waited.await.unwrap(), Phase::Succeeded);
+    }
+    let (looks, read) = (looks.load(SeqCst), read.load(SeqCst));
+    assert!(read <= 10 + 2 * looks, "{looks} looks and {read} reads");
 }
 
 /// A worker that waits while as many run as may hears at once that one has ended.

@@ -15,6 +15,8 @@ pub(crate) fn run(variables: &[(&str, &OsStr)]) -> Result<Counts> {
     for (runner, arguments) in plan(shell::succeeds(&mut cargo(["nextest", "--version"]))) {
         let mut command = cargo(arguments.iter().copied());
         command.envs(variables.iter().copied());
+        // A test that fails says why in a line or two; a trace through the runtime says no more, and much of it.
+        command.env("RUST_BACKTRACE", "0");
         say::line(format_args!("\ncargo {}", arguments.join(" ")));
         counts += counted(runner, &mut command, stdout(), stderr())?;
     }
@@ -24,7 +26,14 @@ pub(crate) fn run(variables: &[(&str, &OsStr)]) -> Result<Counts> {
 /// What to run. Nextest starts each test in a process of its own, and knows no tests in documentation.
 fn plan(has_nextest: bool) -> [(Runner, &'static [&'static str]); 2] {
     let most: (_, &[_]) = if has_nextest {
-        let arguments = &["nextest", "run", "--workspace", "--no-fail-fast"];
+        // What a test said that failed stands at the end once more, where whoever looks at a long log looks first.
+        let arguments = &[
+            "nextest",
+            "run",
+            "--workspace",
+            "--no-fail-fast",
+            "--failure-output=immediate-final",
+        ];
         (Runner::Nextest, arguments)
     } else {
         let arguments = &["test", "--workspace", "--all-targets", "--no-fail-fast"];
