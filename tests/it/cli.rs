@@ -74,7 +74,7 @@ fn client(program: &Program, arguments: &[&str]) -> std::process::Command {
 }
 
 /// Runs a command that talks to a server.
-async fn call(program: &Program, arguments: &[&str]) -> Ran {
+pub(crate) async fn call(program: &Program, arguments: &[&str]) -> Ran {
     run(client(program, arguments), "").await
 }
 

@@ -27,3 +27,4 @@ mod sdk;
 mod submits;
 mod wait;
 mod waiting;
+mod watching;

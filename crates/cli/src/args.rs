@@ -1,7 +1,8 @@
 //! What can be typed. The arguments of each command stand beside the command.
 
 use crate::commands::{
-    backup, bulk, check, emulate, keys, list, migrate, one, serve, shell, submit, track, work,
+    backup, bulk, check, emulate, events, keys, list, migrate, one, serve, shell, submit, track,
+    work,
 };
 use crate::demo;
 use crate::wait;
@@ -44,7 +45,7 @@ pub(crate) enum Command {
     /// Does the same to many operations, or counts them first
     Bulk(bulk::Args),
     /// Shows the history of an operation
-    Events(one::Args),
+    Events(events::Args),
     /// Deletes an operation that has ended
     Delete(one::Args),
     /// Manages access keys and tokens

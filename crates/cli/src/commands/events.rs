@@ -1,31 +1,74 @@
 //! `longrun events`.
 
-use super::one::Args;
-use super::show;
-use crate::client::wire::{Event, EventPage};
+use super::follow::{WAIT, patiently};
+use super::{one, show};
+use crate::client::Client;
+use crate::client::wire::{Event, EventPage, Operation};
 use crate::out;
 use crate::settings::environment;
-use crate::table::Table;
+use crate::table::{Table, printable};
+use longrun_model::Phase;
 use serde_json::value::RawValue;
 
 /// How many resources of a report are named.
 const NAMED_MAX: usize = 4;
 
+/// The arguments of `longrun events`.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub(crate) struct Args {
+    /// Go on until the operation has ended, and write each event as it happens; with --json, one to a line
+    #[arg(long, short)]
+    follow: bool,
+    #[command(flatten)]
+    one: one::Args,
+}
+
 /// Shows the history of an operation.
 pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
-    let client = args.server.client(&environment)?;
-    let mut all: EventPage = client.events(&args.id, 0).await?.read()?;
+    let one = &args.one;
+    let client = one.server.client(&environment)?;
+    if args.follow {
+        return follow(&client, &one.id, one.json).await;
+    }
+    let mut all: EventPage = client.events(&one.id, 0).await?.read()?;
     while let Some(after) = all.next_after {
-        let page: EventPage = client.events(&args.id, after).await?.read()?;
+        let page: EventPage = client.events(&one.id, after).await?.read()?;
         all.events.extend(page.events);
         all.next_after = page.next_after;
     }
-    if args.json {
+    if one.json {
         out::line(&serde_json::to_string(&all)?)?;
     } else {
         out::line(&table(&all.events)?.text())?;
     }
     Ok(())
+}
+
+/// Shows each event as it happens, until there are no more.
+async fn follow(client: &Client, id: &str, as_json: bool) -> anyhow::Result<()> {
+    let mut heard = 0;
+    loop {
+        let page = patiently(async || client.events(id, heard).await).await?;
+        let page: EventPage = page.read()?;
+        for raw in &page.events {
+            let event: Event = serde_json::from_str(raw.get())?;
+            heard = event.number;
+            if as_json {
+                out::line(raw.get())?;
+            } else {
+                out::line(&line(&event))?;
+            }
+        }
+        if page.next_after.is_none() {
+            let seen = patiently(async || client.operation_within(id, WAIT, heard).await).await?;
+            let seen: Operation = seen.read()?;
+            let has_ended = Phase::from_word(&seen.status).is_some_and(Phase::is_ended);
+            if has_ended && heard >= seen.version {
+                return Ok(());
+            }
+        }
+    }
 }
 
 fn table(events: &[Box<RawValue>]) -> anyhow::Result<Table> {
@@ -36,6 +79,15 @@ fn table(events: &[Box<RawValue>]) -> anyhow::Result<Table> {
         table.row([event.number.to_string(), event.at, event.what, details]);
     }
     Ok(table)
+}
+
+/// An event as a line of its own, in columns as wide as most events need.
+fn line(event: &Event) -> String {
+    let Event {
+        number, at, what, ..
+    } = event;
+    let line = format!("{number:<6}  {at}  {what:<16}  {}", details(event));
+    printable(line.trim_end())
 }
 
 /// What is known beyond the event's name. Each sort of event has some of it.

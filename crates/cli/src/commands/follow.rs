@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long one call waits.
-const WAIT: Duration = Duration::from_secs(30);
+pub(super) const WAIT: Duration = Duration::from_secs(30);
 /// How long the server may be away before waiting is given up.
 const ABSENCE_MAX: Duration = Duration::from_secs(60);
 /// The pauses between tries to reach it.
@@ -26,7 +26,11 @@ pub(super) async fn to_the_end(
     let bar = bar(operation.tally);
     let mut since = None;
     loop {
-        let answer = patiently(client, &operation.id, since).await?;
+        let answer = patiently(async || match since {
+            None => client.operation(&operation.id).await,
+            Some(since) => client.operation_within(&operation.id, WAIT, since).await,
+        });
+        let answer = answer.await?;
         let seen: Operation = answer.read()?;
         since = Some(seen.version);
         draw(&bar, &seen);
@@ -38,19 +42,17 @@ pub(super) async fn to_the_end(
 }
 
 /// Asks until there is an answer: one poll that fails is no reason to give up.
-async fn patiently(client: &Client, id: &str, since: Option<u64>) -> Result<Answer, ClientError> {
+pub(super) async fn patiently(
+    mut ask: impl AsyncFnMut() -> Result<Answer, ClientError>,
+) -> Result<Answer, ClientError> {
     let mut backoff = Backoff::new(PAUSE_FIRST, PAUSE_MAX);
     let give_up_at = Instant::now() + ABSENCE_MAX;
     loop {
-        let answer = match since {
-            None => client.operation(id).await,
-            Some(since) => client.operation_within(id, WAIT, since).await,
-        };
-        match answer {
+        match ask().await {
             Err(error) if error.is_transient() && Instant::now() < give_up_at => {
                 tokio::time::sleep(backoff.pause()).await;
             }
-            Ok(_) | Err(_) => return answer,
+            answer => return answer,
         }
     }
 }

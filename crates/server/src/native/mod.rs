@@ -30,6 +30,7 @@ mod health;
 mod json;
 mod keys;
 mod leases;
+mod live;
 mod opaque;
 mod operations;
 mod pairs;

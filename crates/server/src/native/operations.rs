@@ -1,13 +1,13 @@
 //! Asking about operations, and ending them.
 
 use super::caller::{Caller, Target, action};
-use super::json;
 use super::problem::Problem;
 use super::query::{PreferWait, Query, Segment};
 use super::view::{self, Detail};
+use super::{json, live};
 use crate::spoiled;
 use axum::body::Body;
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use longrun_model::{
     Command, IdText, KindName, Operation, Phase, ProjectId, Resource, ResourceStatus, Timestamp,
 };
@@ -145,12 +145,21 @@ pub(super) async fn resources(
 }
 
 /// `GET /api/v1/operations/{id}/events`
+///
+/// A page of the history; or, for a caller who accepts a stream of events, all of it and whatever follows.
 pub(super) async fn events(
     caller: Caller,
     Segment(id): Segment,
+    headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response<Body>, Problem> {
     let after: u64 = query.take_number("after")?.unwrap_or(0);
+    if live::is_wanted(&headers) {
+        query.finish()?;
+        let heard = live::last_heard(&headers)?.unwrap_or(after);
+        let operation = caller.find(action::GET, &id).await?;
+        return Ok(live::watch(caller, operation, heard));
+    }
     let size = query.take_page_size(EVENTS_DEFAULT)?;
     query.finish()?;
     let operation = caller.find(action::GET, &id).await?;

@@ -5,6 +5,7 @@ mod bulk;
 mod calls;
 mod idempotency;
 mod keys;
+mod live;
 mod problems;
 mod waits;
 mod workers;
