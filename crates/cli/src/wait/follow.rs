@@ -73,7 +73,9 @@ impl Follower<'_> {
             let words = format!("{}; polls are signed with the cloud's", clock_words(now));
             self.screen.trouble(self.index, &words)?;
         }
-        if let Some(seen) = watch.seen().filter(|_| step.changed) {
+        // The end is told once, by whoever counts the targets that are left.
+        let is_end = matches!(step.next, Next::Ended(_));
+        if let Some(seen) = watch.seen().filter(|_| step.changed && !is_end) {
             self.screen.changed(self.index, &View::from(seen))?;
         }
         if let Some(trouble) = watch.trouble().filter(|_| !step.next.is_over()) {

@@ -143,11 +143,7 @@ impl Screen {
             && let Some(view) = &ending.view
         {
             let last = self.last();
-            let before = last[index].view.as_ref();
-            // The last change of a task is its end; it has been told then.
-            if before.is_none_or(|before| before.words() != view.words()) {
-                self.lines(index, view, before);
-            }
+            self.lines(index, view, last[index].view.as_ref());
             return;
         }
         let words = ending.words.as_deref().unwrap_or_default();
