@@ -6,6 +6,9 @@ use crate::commands::{
 };
 use crate::demo;
 use crate::wait;
+use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
+use std::ffi::OsString;
 
 /// The command line.
 #[derive(Debug, clap::Parser)]
@@ -67,10 +70,97 @@ pub(crate) enum Command {
     Digest(demo::DigestArgs),
 }
 
+/// The options that take the address of a store.
+const STORES: [&str; 3] = ["--store", "--from", "--to"];
+
+/// What was typed; ends the program if it cannot be understood, or asks for no more than help.
+pub(crate) fn typed() -> Cli {
+    parse(std::env::args_os()).unwrap_or_else(|error| error.exit())
+}
+
+/// Reads a command line. What is wrong with it is told without passwords.
+fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(words).map_err(without_secrets)
+}
+
+/// Leaves out of a message the texts in which a password may stand: the addresses of databases.
+fn without_secrets(mut error: clap::Error) -> clap::Error {
+    let of_store = matches!(
+        error.get(ContextKind::InvalidArg),
+        Some(ContextValue::String(name)) if STORES.iter().any(|store| name.starts_with(store))
+    );
+    let is_secret = |kind, text: &str| {
+        (of_store && kind == ContextKind::InvalidValue)
+            || text.contains('@')
+            || text.starts_with("postgres")
+    };
+    let hidden: Vec<ContextKind> = error
+        .context()
+        .filter(
+            |(kind, value)| matches!(value, ContextValue::String(text) if is_secret(*kind, text)),
+        )
+        .map(|(kind, _)| kind)
+        .collect();
+    for kind in hidden {
+        error.insert(kind, ContextValue::String("…".to_owned()));
+    }
+    error
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::{CommandFactory, Parser};
+    use clap::CommandFactory;
+
+    /// An address with a mistake in it, or in the wrong place, is not shown to whoever looks on.
+    #[test]
+    fn passwords_are_not_repeated() {
+        for (line, told) in [
+            (
+                "serve --store postgres://u:s3cret@h:port/d",
+                "--store <URL>",
+            ),
+            ("serve --store=postgres://u:s3cret#h/d", "--store <URL>"),
+            ("serve --store postgre://u:s3cret@h/d", "use `sqlite:PATH`"),
+            ("serve --store mysql://u:s3cret", "use `sqlite:PATH`"),
+            (
+                "serve --store postgres://u:x?s3cret@h/d",
+                "is written `%3F`",
+            ),
+            (
+                "keys list --store postgres://u:s3cret@h/d?colour=blue",
+                "`colour`",
+            ),
+            (
+                "migrate --from postgres://u:s3cret@h:x/d --to memory:",
+                "--from <URL>",
+            ),
+            (
+                "migrate --from memory: --to postgres://u:s3cret@h:x/d",
+                "--to <URL>",
+            ),
+            ("check postgres://u:s3cret@h/d", "unexpected argument"),
+            ("serve --stoer=postgres://u:s3cret@h/d", "--stoer"),
+            ("postgres://u:s3cret@h/d", "unrecognized subcommand"),
+            ("serve --listen postgres://u:s3cret", "--listen <ADDR"),
+        ] {
+            let words = ["longrun"].into_iter().chain(line.split(' '));
+            let error = parse(words.map(OsString::from)).expect_err(line);
+            let shown = format!("{error} {error:?}");
+            assert!(shown.contains(told), "{line}: {shown}");
+            assert!(!shown.contains("s3cret"), "{line}: {shown}");
+        }
+    }
+
+    /// Everything else is repeated, so that the mistake in it can be seen.
+    #[test]
+    fn other_texts_are_repeated() {
+        for line in ["serve --listen nowhere", "serve nowhere", "nowhere"] {
+            let words = ["longrun"].into_iter().chain(line.split(' '));
+            let error = parse(words.map(OsString::from)).expect_err(line);
+            assert!(error.to_string().contains("nowhere"), "{error}");
+        }
+    }
 
     #[test]
     fn the_arguments_fit_together() {

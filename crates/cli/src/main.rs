@@ -19,13 +19,11 @@ mod table;
 mod wait;
 
 use args::{Cli, Command};
-use clap::Parser;
 use exit::Outcome;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let outcome = run(cli).unwrap_or_else(|error| {
+    let outcome = run(args::typed()).unwrap_or_else(|error| {
         if out::reader_left(&error) {
             return Outcome::Succeeded;
         }

@@ -41,12 +41,12 @@ impl StoreUrl {
     }
 }
 
-/// Why a text is no address of a store. An address of a database is not repeated: there may be a password in it.
+/// Why a text is no address of a store. The text is not repeated: there may be a password in it.
 #[derive(Debug, thiserror::Error)]
 pub enum NoStore {
     /// It begins with nothing that is known.
-    #[error("`{0}` is no store: use `sqlite:PATH`, `postgres://…` or `memory:`")]
-    Unknown(String),
+    #[error("this is no store: use `sqlite:PATH`, `postgres://…` or `memory:`")]
+    Unknown,
     /// The address of a database cannot be used.
     #[error("{0}{cause}", cause = cause_of(.0))]
     Postgres(PostgresUrlError),
@@ -71,7 +71,7 @@ impl FromStr for StoreUrl {
                 let url = text.parse().map_err(NoStore::Postgres)?;
                 Ok(Self::Postgres(Box::new(url)))
             }
-            _ => Err(NoStore::Unknown(text.to_owned())),
+            _ => Err(NoStore::Unknown),
         }
     }
 }
@@ -127,6 +127,7 @@ mod tests {
                 "postgresql://u:s3cret@db:port/d",
                 "the address of the database cannot be understood: ",
             ),
+            ("postgre://u:s3cret@db/d", "this is no store: "),
         ] {
             let parsed: Result<StoreUrl, _> = text.parse();
             let shown = parsed.map_or_else(|error| error.to_string(), |url| url.to_string());

@@ -331,7 +331,11 @@ mod tests {
     fn a_variable_that_cannot_be_used_is_named_and_secrets_are_not_repeated() {
         for (name, value, part) in [
             ("LONGRUN_LISTEN", "here", "LONGRUN_LISTEN: `here`"),
-            ("LONGRUN_STORE", "longrun.db", "LONGRUN_STORE: `longrun.db`"),
+            (
+                "LONGRUN_STORE",
+                "longrun.db",
+                "LONGRUN_STORE: this is no store",
+            ),
             (
                 "LONGRUN_STORE",
                 "postgres://u:5ec4e7@h:port/d",

@@ -64,6 +64,11 @@ pub enum PostgresUrlError {
         /// What it can be.
         expected: &'static str,
     },
+    /// There is an `@` behind a `?`.
+    #[error(
+        "the address of the database cannot be understood: a `?` in a password is written `%3F`, and an `@` in a parameter `%40`"
+    )]
+    Unescaped,
     /// The rest cannot be understood.
     #[error("the address of the database cannot be understood")]
     Malformed(#[source] tokio_postgres::Error),
@@ -151,6 +156,10 @@ impl FromStr for PostgresUrl {
             return Err(PostgresUrlError::Scheme);
         }
         let (base, query) = text.split_once('?').unwrap_or((text, ""));
+        // What would be told as an unknown option may be the end of a password.
+        if query.contains('@') {
+            return Err(PostgresUrlError::Unescaped);
+        }
         let mut parameters = Parameters::default();
         let mut mode = None;
         let mut theirs = Vec::new();
@@ -292,6 +301,7 @@ mod tests {
             ("postgres://u@db/d?isolation=none", None),
             ("postgres://u@db/d?colour=blue", None),
             ("postgres://u:s3cret@db:port/d", None),
+            ("postgres://u:x?s3cret@db/d", None),
             ("mysql://u@db/d", None),
         ] {
             let parsed: Result<PostgresUrl, _> = text.parse();
