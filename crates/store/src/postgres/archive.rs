@@ -152,9 +152,9 @@ async fn page(session: &Session, after: u64) -> Result<Vec<Entry>, Failure> {
     let Some((first, last)) = range(&sizes.await?)? else {
         return Ok(Vec::new());
     };
-    let step = |doing, sql| Step {
+    let step = |doing, sql: &'static str| Step {
         doing,
-        sql,
+        sql: sql.into(),
         values: vec![Box::new(first), Box::new(last)],
     };
     let steps = [

@@ -10,7 +10,7 @@ use crate::postgres::failure::{Failure, Sort};
 use crate::postgres::found::{self, Found, View};
 use crate::postgres::holder;
 use crate::postgres::needs::Needs;
-use crate::postgres::save;
+use crate::postgres::save::{self, Saves};
 use crate::postgres::session::{Session, Step, column};
 use crate::postgres::waiting::{self, Leasing, Turns};
 use crate::workset::{self, Changes};
@@ -37,6 +37,9 @@ const COMMITS_SWEPT: i64 = 500;
 const RESERVED_FROM: usize = 8;
 /// How long such keys are good. Whoever lists operations takes those with the highest keys for the newest.
 const RESERVED_MILLIS: i64 = 200;
+
+const SERIALIZABLE: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE";
+const READ_COMMITTED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 // Waits for whoever is taking the store away from servers, and finds no row then.
 const REGISTER: &str = "INSERT INTO server (last) \
@@ -131,7 +134,7 @@ struct Results {
 struct Decided {
     changes: Changes,
     /// What saves them.
-    steps: Vec<Step>,
+    saves: Saves,
     results: Results,
     /// What begins the transaction, if it has not begun.
     begin: Option<&'static str>,
@@ -161,9 +164,9 @@ impl Writer {
                 asked_at: Timestamp::from_millis(0),
             },
             begin: if is_serializable {
-                "BEGIN ISOLATION LEVEL SERIALIZABLE"
+                SERIALIZABLE
             } else {
-                "BEGIN ISOLATION LEVEL READ COMMITTED"
+                READ_COMMITTED
             },
             in_lines: false,
             is_down: false,
@@ -277,14 +280,23 @@ impl Writer {
         if decided.changes.is_empty() {
             return end(session, decided).await;
         }
-        let mut steps = decided.steps;
-        steps.extend(waiting::save(server, &decided.results.turned));
-        steps.extend(self.note(server, &decided.changes));
+        let mut saves = decided.saves;
+        let parts = &mut saves.together;
+        parts.extend(waiting::save(server, &decided.results.turned));
+        parts.extend(self.note(server, &decided.changes));
         let more = reserve(decided.keys_given, decided.keys_left.len());
         let is_asking = more.is_some();
-        steps.extend(more);
-        let sent = session.pipeline(decided.begin, &steps, Some("COMMIT"));
-        match sent.await {
+        parts.extend(more);
+        let steps = saves.steps();
+        let sent = if steps.len() == 1 && decided.begin == Some(READ_COMMITTED) {
+            // One statement is a transaction by itself.
+            session.pipeline(None, &steps, None).await
+        } else {
+            session
+                .pipeline(decided.begin, &steps, Some("COMMIT"))
+                .await
+        };
+        match sent {
             Ok(mut rows) => {
                 session.settle();
                 self.last += 1;
@@ -337,11 +349,11 @@ impl Writer {
                     turned,
                     in_lines: queues.are_used(),
                 };
-                let mut steps = save::steps(&found, &changes);
-                steps.extend(queues.save());
+                let mut saves = save::saves(&found, &changes);
+                saves.apart.extend(queues.save());
                 return Ok(Decided {
                     changes,
-                    steps,
+                    saves,
                     results,
                     begin: found.begin(),
                     keys_given: given,
@@ -378,7 +390,7 @@ impl Writer {
         let mut steps = vec![
             Step {
                 doing,
-                sql: NOTE_CHANGE,
+                sql: NOTE_CHANGE.into(),
                 values: vec![
                     Box::new(server),
                     Box::new(number),
@@ -387,14 +399,14 @@ impl Writer {
             },
             Step {
                 doing,
-                sql: NOTE_SERVER,
+                sql: NOTE_SERVER.into(),
                 values: vec![Box::new(server), Box::new(number)],
             },
         ];
         if number % COMMITS_SWEPT == 0 {
             steps.push(Step {
                 doing,
-                sql: SWEEP,
+                sql: SWEEP.into(),
                 values: vec![Box::new(server), Box::new(number - COMMITS_KEPT)],
             });
         }
@@ -449,12 +461,12 @@ async fn avoid(connections: &Connections, server: i64, number: i64) -> Result<bo
     let steps = [
         Step {
             doing,
-            sql: AVOID,
+            sql: AVOID.into(),
             values: vec![Box::new(server), Box::new(number)],
         },
         Step {
             doing,
-            sql: NOTE_SERVER,
+            sql: NOTE_SERVER.into(),
             values: vec![Box::new(server), Box::new(number)],
         },
     ];

@@ -5,7 +5,7 @@ use crate::doing::Doing;
 use crate::postgres::failure::{Failure, Sort};
 use crate::postgres::session::Session;
 use crate::postgres::{PostgresUrl, tls};
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Manager, ManagerConfig, Pool, QueueMode, RecyclingMethod, Runtime};
 use std::time::Duration;
 
 /// How long the database may take when nobody waits for it but whoever moves or checks a whole store.
@@ -33,6 +33,8 @@ impl Connections {
         let manager = Manager::from_config(url.config().clone(), tls::connector(url)?, config);
         let pool = Pool::builder(manager)
             .max_size(url.pool_size())
+            // The database's process that worked last has what it needs at hand.
+            .queue_mode(QueueMode::Lifo)
             .wait_timeout(Some(url.pool_wait()))
             .create_timeout(Some(url.timeout()))
             .runtime(Runtime::Tokio1)

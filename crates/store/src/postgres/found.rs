@@ -326,7 +326,7 @@ fn find_idempotent(needs: &Needs<'_>) -> Step {
         .unzip();
     Step {
         doing: "look up idempotency keys",
-        sql: FIND_IDEMPOTENT,
+        sql: FIND_IDEMPOTENT.into(),
         values: vec![Box::new(accounts), Box::new(keys)],
     }
 }
@@ -336,7 +336,7 @@ fn lock_documents(needs: &Needs<'_>) -> Step {
     let names: Vec<_> = names.collect();
     Step {
         doing: "look up documents",
-        sql: LOCK_DOCUMENTS,
+        sql: LOCK_DOCUMENTS.into(),
         values: vec![Box::new(names)],
     }
 }
@@ -345,7 +345,7 @@ fn lock(keys: &BTreeSet<OperationKey>) -> Step {
     let keys: Vec<i64> = keys.iter().copied().map(row_id).collect();
     Step {
         doing: "load operations",
-        sql: LOCK,
+        sql: LOCK.into(),
         values: vec![Box::new(keys)],
     }
 }
@@ -396,7 +396,7 @@ fn questions(
 pub(super) fn give_keys(count: i64) -> Step {
     Step {
         doing: "give keys to operations",
-        sql: GIVE_KEYS,
+        sql: GIVE_KEYS.into(),
         values: vec![Box::new(count)],
     }
 }
@@ -413,7 +413,7 @@ fn find_members(named: &[(OperationKey, &str)]) -> Step {
         .unzip();
     Step {
         doing: "find resources",
-        sql: FIND_MEMBERS,
+        sql: FIND_MEMBERS.into(),
         values: vec![Box::new(operations), Box::new(ids)],
     }
 }
@@ -437,7 +437,7 @@ fn find_chunks(wanted: &BTreeSet<(OperationKey, u32)>) -> Step {
         .unzip();
     Step {
         doing: "load chunks",
-        sql: FIND_CHUNKS,
+        sql: FIND_CHUNKS.into(),
         values: vec![Box::new(operations), Box::new(numbers)],
     }
 }

@@ -71,12 +71,12 @@ impl Holder for PostgresHolder {
             // First of all, so that a server that registers meanwhile either sees it or is seen.
             let mut steps = vec![Step {
                 doing,
-                sql: MARK,
+                sql: MARK.into(),
                 values: vec![Box::new(record::write_state(&state))],
             }];
             steps.extend(DISMISS.map(|sql| Step {
                 doing,
-                sql,
+                sql: sql.into(),
                 values: Vec::new(),
             }));
             self.transact(&steps).await
@@ -102,7 +102,7 @@ impl Holder for PostgresHolder {
                 changes.operations.push(touched);
                 histories.extend(parts.into_iter().map(|(last, blob)| (row, last, blob)));
             }
-            let mut steps = save::steps(&Found::default(), &changes);
+            let mut steps = save::saves(&Found::default(), &changes).one_by_one();
             steps.extend(save::histories(histories));
             steps.extend(lines::join(places));
             self.transact(&steps).await
@@ -120,7 +120,7 @@ impl Holder for PostgresHolder {
             }
             let step = Step {
                 doing: "save documents",
-                sql: PUT_DOCUMENTS,
+                sql: PUT_DOCUMENTS.into(),
                 values: vec![Box::new(names), Box::new(versions), Box::new(bodies)],
             };
             self.transact(&[step]).await
@@ -135,7 +135,7 @@ impl Holder for PostgresHolder {
                 access_keys: access_keys.map(AccessKeyChange::Put).collect(),
                 ..Changes::default()
             };
-            let mut steps = save::steps(&Found::default(), &changes);
+            let mut steps = save::saves(&Found::default(), &changes).one_by_one();
             steps.extend(waiting::save(
                 NO_SERVER,
                 &contents.turns.into_iter().collect(),
@@ -143,7 +143,7 @@ impl Holder for PostgresHolder {
             if contents.last_key > 0 {
                 steps.push(Step {
                     doing: "go on after the last key",
-                    sql: SET_KEY,
+                    sql: SET_KEY.into(),
                     values: vec![Box::new(contents.last_key.cast_signed())],
                 });
             }

@@ -77,12 +77,12 @@ pub(super) fn steps(needs: &Needs<'_>) -> Vec<Step> {
     vec![
         Step {
             doing: "change lines alone",
-            sql: ALONE,
+            sql: ALONE.into(),
             values: Vec::new(),
         },
         Step {
             doing: "find places in lines",
-            sql: PLACES,
+            sql: PLACES.into(),
             values: vec![Box::new(keys.clone())],
         },
         find(keys, needs.lines.iter().cloned().collect()),
@@ -93,7 +93,7 @@ pub(super) fn steps(needs: &Needs<'_>) -> Vec<Step> {
 fn find(keys: Vec<i64>, lines: Vec<Vec<u8>>) -> Step {
     Step {
         doing: "look into lines",
-        sql: LINES,
+        sql: LINES.into(),
         values: vec![Box::new(keys), Box::new(lines)],
     }
 }
@@ -113,7 +113,7 @@ pub(super) fn join(places: Vec<(Vec<u8>, i64, OperationKey)>) -> Option<Step> {
     let lines: Vec<Vec<u8>> = places.into_iter().map(|(line, _, _)| line).collect();
     Some(Step {
         doing: "take places in lines",
-        sql: JOIN,
+        sql: JOIN.into(),
         values: vec![Box::new(lines), Box::new(tickets), Box::new(keys)],
     })
 }
@@ -220,7 +220,7 @@ impl Queues {
             let keys: Vec<i64> = self.left.iter().copied().map(row_id).collect();
             steps.push(Step {
                 doing: "leave lines",
-                sql: LEAVE,
+                sql: LEAVE.into(),
                 values: vec![Box::new(keys)],
             });
         }

@@ -22,6 +22,7 @@ mod save;
 mod schema;
 mod session;
 mod tls;
+mod together;
 mod url;
 mod waiting;
 

@@ -111,7 +111,7 @@ async fn get_large(session: &Session, key: OperationKey) -> Result<Option<Operat
 fn of_key(doing: &'static str, sql: &'static str, key: OperationKey) -> Step {
     Step {
         doing,
-        sql,
+        sql: sql.into(),
         values: vec![Box::new(row_id(key))],
     }
 }
@@ -213,7 +213,7 @@ async fn history_in(
 ) -> Result<Vec<HistoryEntry>, Failure> {
     let part = Step {
         doing: "read a history",
-        sql: HISTORY,
+        sql: HISTORY.into(),
         values: vec![
             Box::new(row_id(key)),
             Box::new(i64::try_from(after).unwrap_or(i64::MAX)),

@@ -4,21 +4,46 @@ use crate::document::DocumentChange;
 use crate::layout::{self, CHUNK, EVENTS_BYTES_MAX, is_chunked, row_id};
 use crate::postgres::found::Found;
 use crate::postgres::session::{Step, Value};
+use crate::postgres::together::together;
 use crate::record::{self, phase_code};
 use crate::workset::{AccessKeyChange, Changes, Indexed, Touched, urgency};
 use longrun_model::Operation;
 use std::collections::BTreeMap;
 
-/// The steps that save `changes`. `found` knows what was stored before.
-pub(super) fn steps(found: &Found, changes: &Changes) -> Vec<Step> {
+/// What saves a commit.
+pub(super) struct Saves {
+    /// Steps that are taken one after the other, and first.
+    pub(super) apart: Vec<Step>,
+    /// Steps that touch different rows, and can be taken together: those that nearly every commit has.
+    pub(super) together: Vec<Step>,
+}
+
+impl Saves {
+    /// The steps in their order, those that can be taken together as one.
+    pub(super) fn steps(self) -> Vec<Step> {
+        let mut steps = self.apart;
+        steps.extend(together(self.together));
+        steps
+    }
+
+    /// The steps in their order, each by itself: whichever fails says what it was for.
+    pub(super) fn one_by_one(self) -> Vec<Step> {
+        let mut steps = self.apart;
+        steps.extend(self.together);
+        steps
+    }
+}
+
+/// What saves `changes`. `found` knows what was stored before.
+pub(super) fn saves(found: &Found, changes: &Changes) -> Saves {
     let mut rows = Rows::default();
     for touched in &changes.operations {
         rows.add(found, touched);
     }
-    let mut steps = rows.steps();
-    steps.extend(access_keys(&changes.access_keys));
-    steps.extend(documents(found, &changes.documents));
-    steps
+    let mut saves = rows.saves();
+    saves.apart.extend(access_keys(&changes.access_keys));
+    saves.apart.extend(documents(found, &changes.documents));
+    saves
 }
 
 /// The step that saves parts of histories: the number of the operation's row, that of the last event, and the events.
@@ -307,14 +332,12 @@ impl Rows {
         }
     }
 
-    fn steps(self) -> Vec<Step> {
+    fn saves(self) -> Saves {
         let (chunk_keys, numbers, chunks) = self.chunks;
         let (member_keys, ids, positions) = self.members;
-        let (new_keys, new_dues) = self.timers_new;
-        let (moved_keys, moved_dues) = self.timers_moved;
-        let mut steps: Vec<Option<Step>> = vec![
-            self.inserted.step(),
-            self.updated.step(),
+        // An idempotency key may be free again in the very commit that gives it to another operation.
+        let mut apart = self.removed.steps();
+        apart.extend([
             step(
                 "save chunks",
                 SAVE_CHUNKS,
@@ -329,25 +352,23 @@ impl Rows {
             ),
             save_histories(self.histories),
             self.idempotent.step(),
+        ]);
+        let (new_keys, new_dues) = self.timers_new;
+        let (moved_keys, moved_dues) = self.timers_moved;
+        let timers = "keep timers";
+        let together = [
+            self.inserted.step(),
+            self.updated.step(),
             self.enqueued.step(),
             step("keep the queue", DEQUEUE, self.dequeued, Vec::new()),
-            step(
-                "clear timers",
-                CLEAR_TIMERS,
-                self.timers_cleared,
-                Vec::new(),
-            ),
-            step("set timers", SET_TIMERS, new_keys, vec![Box::new(new_dues)]),
-            step(
-                "move timers",
-                MOVE_TIMERS,
-                moved_keys,
-                vec![Box::new(moved_dues)],
-            ),
+            step(timers, CLEAR_TIMERS, self.timers_cleared, Vec::new()),
+            step(timers, SET_TIMERS, new_keys, vec![Box::new(new_dues)]),
+            step(timers, MOVE_TIMERS, moved_keys, vec![Box::new(moved_dues)]),
         ];
-        // An idempotency key may be free again in the very commit that gives it to another operation.
-        steps.splice(0..0, self.removed.steps());
-        steps.into_iter().flatten().collect()
+        Saves {
+            apart: apart.into_iter().flatten().collect(),
+            together: together.into_iter().flatten().collect(),
+        }
     }
 }
 
@@ -363,6 +384,7 @@ fn step(
     }
     let mut values: Vec<Value> = vec![Box::new(keys)];
     values.extend(others);
+    let sql = sql.into();
     Some(Step { doing, sql, values })
 }
 
@@ -416,7 +438,7 @@ impl Idempotent {
         let (digests, operations): (Vec<_>, Vec<_>) = values.into_iter().unzip();
         Some(Step {
             doing: "save idempotency keys",
-            sql: SAVE_IDEMPOTENT,
+            sql: SAVE_IDEMPOTENT.into(),
             values: vec![
                 Box::new(accounts),
                 Box::new(keys),
@@ -467,14 +489,14 @@ fn access_keys(changes: &[AccessKeyChange]) -> Vec<Step> {
     if !ids.is_empty() {
         steps.push(Step {
             doing,
-            sql: PUT_ACCESS_KEYS,
+            sql: PUT_ACCESS_KEYS.into(),
             values: vec![Box::new(ids), Box::new(blobs)],
         });
     }
     if !removed.is_empty() {
         steps.push(Step {
             doing,
-            sql: REMOVE_ACCESS_KEYS,
+            sql: REMOVE_ACCESS_KEYS.into(),
             values: vec![Box::new(removed)],
         });
     }
@@ -499,7 +521,7 @@ fn save_documents(sql: &'static str, changes: &[(&str, &DocumentChange)]) -> Ste
     let bodies: Vec<_> = bodies.map(|body| body.map(<[u8]>::to_vec)).collect();
     Step {
         doing: "save documents",
-        sql,
+        sql: sql.into(),
         values: vec![Box::new(names), Box::new(versions), Box::new(bodies)],
     }
 }

@@ -3,6 +3,7 @@
 use crate::postgres::failure::{Failure, Sort};
 use deadpool_postgres::Object;
 use futures_util::future::{join_all, join3};
+use std::borrow::Cow;
 use std::time::Duration;
 use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{Row, Statement};
@@ -15,7 +16,7 @@ pub(super) struct Step {
     /// What it is for.
     pub(super) doing: &'static str,
     /// The statement.
-    pub(super) sql: &'static str,
+    pub(super) sql: Cow<'static, str>,
     /// Its values.
     pub(super) values: Vec<Value>,
 }
@@ -77,6 +78,7 @@ impl Session {
         sql: &'static str,
         values: Vec<Value>,
     ) -> Result<Vec<Row>, Failure> {
+        let sql = sql.into();
         let step = Step { doing, sql, values };
         let mut rows = self.pipeline(None, &[step], None).await?;
         Ok(rows.pop().unwrap_or_default())
@@ -107,7 +109,7 @@ impl Session {
     ) -> Result<Vec<Vec<Row>>, Failure> {
         let mut statements = Vec::with_capacity(steps.len());
         for step in steps {
-            let statement = self.connection().prepare_cached(step.sql).await;
+            let statement = self.connection().prepare_cached(&step.sql).await;
             statements.push(statement.map_err(|error| Failure::of(step.doing, error))?);
         }
         // What is polled first is sent first.

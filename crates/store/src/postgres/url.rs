@@ -20,9 +20,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// cut off. What an address says itself comes later, and holds.
 ///
 /// And has it use indexes only, which there are for all that is asked. Otherwise a plan that is made while a table is
-/// small reads the whole of it, and is kept when it has grown.
+/// small reads the whole of it, and is kept when it has grown. Nothing that is asked is worth compiling.
 const OPTIONS: &str = "-c idle_in_transaction_session_timeout=15000 \
-    -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off";
+    -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off";
 /// How much later each server looks at a timer than the one before it.
 const TIMER_SPREAD_MILLIS: u64 = 40;
 

@@ -96,7 +96,7 @@ impl Leasing {
 pub(super) fn alone() -> Step {
     Step {
         doing: "hand out operations alone",
-        sql: ALONE,
+        sql: ALONE.into(),
         values: Vec::new(),
     }
 }
@@ -105,7 +105,7 @@ pub(super) fn alone() -> Step {
 pub(super) fn count() -> Step {
     Step {
         doing: "count what runs",
-        sql: COUNT,
+        sql: COUNT.into(),
         values: Vec::new(),
     }
 }
@@ -146,7 +146,7 @@ fn step(scope: &Scope<'_>, named: &[i64], leasing: &Leasing) -> Step {
         .map(|turn| turn.account.as_str());
     Step {
         doing: "look into the queue",
-        sql: FIND,
+        sql: FIND.into(),
         values: vec![
             Box::new(scope.kind.as_str().as_bytes().to_vec()),
             Box::new(account),
@@ -213,7 +213,7 @@ pub(super) fn save(server: i64, taken: &Turns) -> Option<Step> {
     let numbers: Vec<_> = numbers.collect();
     Some(Step {
         doing: "save whose turn it is",
-        sql: SAVE_TURNS,
+        sql: SAVE_TURNS.into(),
         values: vec![
             Box::new(server),
             Box::new(kinds),
