@@ -11,6 +11,7 @@ mod found;
 mod lease;
 mod lines;
 mod list;
+mod migration;
 mod moving;
 mod oracle;
 mod record;
