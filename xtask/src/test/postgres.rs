@@ -15,6 +15,8 @@ const DEBIAN: &str = "/usr/lib/postgresql";
 const CREATE_CLUSTER: &str = "/etc/postgresql-common/createcluster.conf";
 /// The oldest version that will do.
 const VERSION_MIN: u32 = 15;
+/// Names a folder with the programs of another version.
+const PROGRAMS: &str = "LONGRUN_TEST_POSTGRES_PROGRAMS";
 /// Whom the server runs as if the tests run as the administrator, whom it does not serve.
 const NOBODY: &str = "nobody";
 /// Tests run side by side, and each may have several servers.
@@ -171,8 +173,12 @@ fn free_port() -> Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
-/// The folder with the server's programs, which are installed if there are none.
+/// The folder with the server's programs: the one that was asked for, or else those of the machine, which are installed
+/// if there are none.
 fn programs() -> Result<PathBuf> {
+    if let Some(folder) = std::env::var_os(PROGRAMS) {
+        return asked_for(folder.into());
+    }
     if let Some(folder) = find() {
         return Ok(folder);
     }
@@ -188,6 +194,19 @@ fn programs() -> Result<PathBuf> {
     }
     debian::install(why, &["postgresql"])?;
     find().with_context(|| format!("{why}, and the system's packages bring an older one"))
+}
+
+/// The folder that somebody has named, if it holds what is needed of it.
+fn asked_for(folder: PathBuf) -> Result<PathBuf> {
+    for program in ["initdb", "pg_ctl", "pg_basebackup", "pg_dump", "pg_restore"] {
+        let is_there = folder.join(program).is_file();
+        ensure!(
+            is_there,
+            "{PROGRAMS} names {}, and there is no `{program}` in it",
+            folder.display()
+        );
+    }
+    Ok(folder)
 }
 
 /// The settings, saying that no cluster is to be made.
@@ -220,6 +239,14 @@ fn programs_of(version: u32) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_without_the_programs_is_refused() {
+        let refused = asked_for("/nowhere".into()).unwrap_err().to_string();
+        let expected =
+            "LONGRUN_TEST_POSTGRES_PROGRAMS names /nowhere, and there is no `initdb` in it";
+        assert_eq!(refused, expected);
+    }
 
     #[test]
     fn no_cluster_is_made_for_the_machine() {
