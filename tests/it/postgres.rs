@@ -10,7 +10,7 @@ mod standby;
 mod stopped;
 
 use crate::api::Api;
-use crate::program::{Program, TOKEN};
+use crate::program::{KEY_ID, Program, TOKEN};
 use crate::waiting::eventually;
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
@@ -172,6 +172,35 @@ async fn a_key_that_is_switched_off_is_refused_everywhere() {
         refused,
     )
     .await;
+}
+
+/// Each server counts the calls of a key for itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_are_counted_by_each_server() {
+    const CALLS: usize = 3;
+    let Some(database) = Database::new().await else {
+        return;
+    };
+    let settings = database.folder.path().join("longrun.toml");
+    let text = format!("[key.{KEY_ID}]\ncalls_max = {CALLS}\nper_ms = 3_600_000\n");
+    std::fs::write(&settings, text).expect("it can be written to");
+    let (key_file, settings) = (database.master_key(), settings.display().to_string());
+    let key_file = key_file.display().to_string();
+    let arguments = ["--master-key-file", &key_file, "--config", &settings];
+    let servers = [(); 2].map(|()| Program::start_with(&database.url, &arguments, "info"));
+    for server in &servers {
+        let api = Api::new(server);
+        for call in 0..=CALLS {
+            let answer = api.send(Method::GET, "/api/v1/operations", None).await;
+            let status = answer.expect("it answers").status();
+            let expected = if call < CALLS {
+                StatusCode::OK
+            } else {
+                StatusCode::TOO_MANY_REQUESTS
+            };
+            assert_eq!(status, expected, "call {call}");
+        }
+    }
 }
 
 /// One of two servers is killed under load: what either acknowledged is there, once, and the other goes on.

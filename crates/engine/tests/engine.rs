@@ -26,17 +26,24 @@ const START: Timestamp = Timestamp::from_millis(1_000_000);
 /// Longer than any test lets its clock run on.
 const DAY_MILLIS: i64 = 86_400_000;
 
-/// A clock that stands still until the test moves it.
+/// A clock that stands still until the test moves it, and knows until when somebody has ever slept.
 #[derive(Clone)]
-struct TestClock(watch::Sender<Timestamp>);
+struct TestClock(watch::Sender<Timestamp>, Arc<Mutex<Vec<Timestamp>>>);
 
 impl TestClock {
     fn new() -> Self {
-        Self(watch::Sender::new(START))
+        Self(watch::Sender::new(START), Arc::default())
     }
 
     fn advance(&self, millis: i64) {
         self.0.send_modify(|now| *now = now.plus_millis(millis));
+    }
+
+    /// Whether somebody sleeps, and for no more than so long.
+    fn is_slept_for(&self, millis: i64) -> bool {
+        let now = self.now();
+        let soon = now.plus_millis(1)..=now.plus_millis(millis);
+        self.1.lock().iter().any(|instant| soon.contains(instant))
     }
 }
 
@@ -47,6 +54,7 @@ impl Clock for TestClock {
 
     fn sleep_until(&self, instant: Timestamp) -> BoxFuture<'static, ()> {
         let mut moved = self.0.subscribe();
+        self.1.lock().push(instant);
         async move {
             // The clock outlives the engine that sleeps on it, or nobody cares any more.
             let _ = moved.wait_for(|now| *now >= instant).await;
@@ -403,7 +411,7 @@ async fn a_store_that_fails_is_told_and_nothing_happened() {
 
 /// A store whose commits wait for a gate, or fail.
 struct Gated {
-    store: MemoryStore,
+    store: Arc<MemoryStore>,
     gate: Arc<Mutex<()>>,
     broken: bool,
     /// Writes whose commit has begun.
@@ -417,7 +425,7 @@ struct Gated {
 impl Gated {
     fn new(gate: &Arc<Mutex<()>>) -> Self {
         Self {
-            store: MemoryStore::default(),
+            store: Arc::default(),
             gate: Arc::clone(gate),
             broken: false,
             begun: Arc::default(),
@@ -545,6 +553,41 @@ async fn what_was_missed_of_others_ends_no_wait() {
     }
     let (looks, read) = (looks.load(SeqCst), read.load(SeqCst));
     assert!(read <= 10 + 2 * looks, "{looks} looks and {read} reads");
+}
+
+/// Somebody waits at one server for what another server ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_server_commits_ends_a_wait_within_a_quarter_of_a_second() {
+    let gated = Gated {
+        looks: Some(Arc::default()),
+        ..Gated::new(&Arc::default())
+    };
+    let store = Arc::clone(&gated.store);
+    let (engine, clock) = start_over(gated);
+    let key = submit(&engine).await;
+    let wish = LeaseWish {
+        length_millis: DAY_MILLIS,
+        ..wish()
+    };
+    let fence = engine.lease(wish, 0).await.unwrap()[0].fence;
+    let waiting = tokio::spawn({
+        let engine = Arc::clone(&engine);
+        async move {
+            engine.wait_for_end(key, None, DAY_MILLIS).await.unwrap();
+            engine.get(key, None).await.unwrap().phase
+        }
+    });
+    until(|| async { clock.is_slept_for(250) }).await;
+    let write = Write::Command {
+        key,
+        account: None,
+        command: finish(fence),
+    };
+    let committed = store.commit(vec![write], clock.now()).await.unwrap();
+    assert!(committed[0].is_ok(), "{committed:?}");
+    clock.advance(250);
+    let waited = tokio::time::timeout(Duration::from_secs(10), waiting);
+    assert_eq!(waited.await.unwrap().unwrap(), Phase::Succeeded);
 }
 
 /// A worker that waits while as many run as may hears at once that one has ended.

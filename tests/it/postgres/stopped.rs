@@ -13,6 +13,7 @@ use serde_json::json;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+use tokio_postgres::NoTls;
 
 /// Callers that submit all the while.
 const SUBMITTERS: usize = 8;
@@ -29,6 +30,55 @@ async fn a_database_may_be_stopped_and_started_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_may_stand_still() {
     check(Cluster::freeze, Cluster::thaw).await;
+}
+
+/// Whoever runs the database lets the servers have no connection any more, and then again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_may_run_out() {
+    let Some(database) = Database::new().await else {
+        return;
+    };
+    let (server, name) = database.url.rsplit_once('/').expect("it names a database");
+    let (_, host) = server.rsplit_once('@').expect("it names a user");
+    let (client, connection) = tokio_postgres::connect(&database.url, NoTls)
+        .await
+        .expect("the server answers");
+    tokio::spawn(connection);
+    let run = async |sql: String| client.batch_execute(&sql).await.expect(&sql);
+    run(format!(
+        "CREATE ROLE {name}_few LOGIN; ALTER DATABASE {name} OWNER TO {name}_few"
+    ))
+    .await;
+    let theirs = Database::at(format!(
+        "postgres://{name}_few@{host}/{name}?pool_wait_ms=250"
+    ));
+    let program = theirs.serve();
+    let api = Api::new(&program);
+    let id = api.submit("before", &[]).await["id"].clone();
+    run(format!("ALTER ROLE {name}_few CONNECTION LIMIT 0")).await;
+    // Those that are open would go on.
+    run(format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{name}_few'"
+    ))
+    .await;
+    for _ in 0..REFUSED {
+        refused(&api).await;
+    }
+    run(format!("ALTER ROLE {name}_few CONNECTION LIMIT -1")).await;
+    resumed(&api).await;
+    let found = api.get(id.as_str().expect("it is a text")).await;
+    assert_eq!(found["status"], json!("queued"));
+}
+
+/// Waits until a submission is taken.
+async fn resumed(api: &Api) {
+    let body = json!({ "kind": "after" });
+    eventually("the service resumes", async || {
+        let sent = api.send(Method::POST, "/api/v1/operations", Some(&body));
+        let status = sent.await.expect("the server is there").status();
+        status.is_success().then_some(())
+    })
+    .await;
 }
 
 async fn check(fail: fn(&Cluster), mend: fn(&Cluster)) {
@@ -61,13 +111,7 @@ async fn check(fail: fn(&Cluster), mend: fn(&Cluster)) {
     let body = answer.expect("there is an answer").body;
     assert!(body.contains("\"code\":6000"), "{body}");
     mend(&cluster);
-    let body = json!({ "kind": "after" });
-    eventually("the service resumes", async || {
-        let sent = api.send(Method::POST, "/api/v1/operations", Some(&body));
-        let status = sent.await.expect("the server is there").status();
-        status.is_success().then_some(())
-    })
-    .await;
+    resumed(&api).await;
     let before = count.load(SeqCst) as usize;
     wait_for(&count, before + ACKNOWLEDGED).await;
     stop.store(true, SeqCst);
