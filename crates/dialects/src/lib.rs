@@ -66,7 +66,7 @@ pub use client::{
 };
 pub use fault::Fault;
 pub use huawei_elb::identity;
-pub use proof::{Algorithm, Derivation, Proof};
+pub use proof::{Algorithm, Derivation, Proof, Texts};
 pub use reply::{Lent, Reply, RequestId};
 pub use shelf::{Managed, Pending, Shelf};
 

@@ -72,7 +72,7 @@ type Halves<'a> = (Result<crate::Claim<'a>, Fault>, Result<Wish<'a>, Fault>);
 /// claim still be good.
 fn parse_v3<'a>(
     request: &Request<'a>,
-    method: &str,
+    method: &'static str,
     authorization: &'a str,
     options: &Options,
     made: Option<&Arc<Action>>,

@@ -4,6 +4,7 @@
 use super::sign::{self, Covered, V3_ALGORITHM};
 use super::{ACTION, OPERATION_ID_BYTES_MAX, VERSION};
 use crate::form::{Parameters, UNRESERVED};
+use crate::proof::sha256_hex;
 use crate::{Algorithm, Credential, Endpoint, SignError, Signer, Target, stamp};
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
@@ -45,7 +46,7 @@ pub(super) fn proven(sending: Sending, signer: &Signer) -> Result<Request<Vec<u8
         return Err(SignError::Credential("an access key"));
     };
     let host = host(signer.endpoint);
-    let hash = sign::sha256_hex(&sending.body);
+    let hash = sha256_hex(&sending.body);
     let query = sign::v3_query(&sending.query);
     let mut headers = HeaderMap::with_capacity(16);
     let mut set = |name: &'static str, text: &str| -> Result<(), SignError> {

@@ -1,9 +1,9 @@
 //! The texts that are signed. The server half builds them from what came in, the client half from what goes out.
 
 use crate::form::UNRESERVED;
+use crate::proof::sha256_hex;
 use http::HeaderMap;
 use percent_encoding::utf8_percent_encode;
-use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 
 /// What an `Authorization` header of a V3 signature begins with.
@@ -121,11 +121,6 @@ impl Covered<'_> {
         all.sort_unstable();
         request.extend_from_slice(&all.join(&b','));
     }
-}
-
-/// The SHA-256 of `bytes` in lower-case hexadecimal digits.
-pub(super) fn sha256_hex(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::parse::take;
 use super::sign;
 use super::v3::WINDOW_MILLIS;
 use crate::form::{self, Parameters};
-use crate::{Algorithm, Claim, Derivation, Fault, Identity, Options, Proof, stamp};
+use crate::{Algorithm, Claim, Derivation, Fault, Identity, Options, Proof, Texts, stamp};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use longrun_model::Timestamp;
@@ -43,7 +43,7 @@ pub(super) fn claim<'a>(
             nonce: Some(nonce),
             algorithm: Algorithm::HmacSha1,
             derivation: Derivation::Suffixed("&"),
-            texts: vec![text],
+            texts: Texts::only(text),
             signature,
         }),
         session_token: take(parameters, "SecurityToken"),

@@ -3,7 +3,8 @@
 use super::sign::{self, Covered, V3_ALGORITHM};
 use super::v1::check_nonce;
 use crate::form::Parameters;
-use crate::{Algorithm, Claim, Derivation, Fault, Identity, Options, Proof, Request, stamp};
+use crate::proof::sha256_hex;
+use crate::{Algorithm, Claim, Derivation, Fault, Identity, Options, Proof, Request, Texts, stamp};
 use std::borrow::Cow;
 
 /// What the `Authorization` header of every V3 algorithm begins with.
@@ -24,7 +25,7 @@ const MUST_COVER: [&str; 6] = [
 /// Reads who signed. `query` holds the decoded parameters of the query, sorted.
 pub(super) fn claim<'a>(
     request: &Request<'a>,
-    method: &str,
+    method: &'static str,
     authorization: &'a str,
     query: &Parameters,
     options: &Options,
@@ -41,25 +42,11 @@ pub(super) fn claim<'a>(
     let date = needed("x-acs-date", "Timestamp")?;
     let nonce = needed("x-acs-signature-nonce", "SignatureNonce")?;
     check_covered(request, &signed)?;
-    let body_hash = sign::sha256_hex(request.body);
+    let body_hash = sha256_hex(request.body);
     let is_whole = signed
         .iter()
         .all(|name| request.headers.contains_key(name.as_ref()))
         && request.header("x-acs-content-sha256") == Some(&body_hash);
-    let text = |host: &str| {
-        let query = &sign::v3_query(query);
-        let (headers, signed, body_hash) = (request.headers, signed.as_slice(), body_hash.as_str());
-        Covered {
-            method,
-            query,
-            headers,
-            host,
-            signed,
-            body_hash,
-        }
-        .text()
-    };
-    let aliases = options.host_aliases.iter().map(String::as_str);
     let token = request
         .header("x-acs-security-token")
         .filter(|token| !token.is_empty());
@@ -71,10 +58,7 @@ pub(super) fn claim<'a>(
             nonce: Some(check_nonce(Cow::Borrowed(nonce))?),
             algorithm: Algorithm::HmacSha256,
             derivation: Derivation::Plain,
-            texts: std::iter::once(request.host())
-                .chain(aliases)
-                .map(text)
-                .collect(),
+            texts: texts(request, method, query, signed, body_hash, options),
             // A listed header that is absent and a body that is not the one that was signed are mismatches, whatever
             // the client made of them: nothing matches an empty signature.
             signature: if is_whole {
@@ -85,6 +69,33 @@ pub(super) fn claim<'a>(
         }),
         session_token: token.map(Cow::Borrowed),
         project: None,
+    })
+}
+
+/// The texts that a client may have signed: one for the host that it asked, and one for each alias.
+fn texts<'a>(
+    request: &Request<'a>,
+    method: &'static str,
+    query: &Parameters,
+    signed: Vec<Cow<'a, str>>,
+    body_hash: String,
+    options: &Options,
+) -> Texts<'a> {
+    let (query, headers) = (sign::v3_query(query), request.headers);
+    let text = move |host: &str| {
+        Covered {
+            method,
+            query: &query,
+            headers,
+            host,
+            signed: &signed,
+            body_hash: &body_hash,
+        }
+        .text()
+    };
+    let aliases = options.host_aliases.clone();
+    Texts::new(text(request.host()), move |number| {
+        aliases.get(number - 1).map(|alias| text(alias))
     })
 }
 

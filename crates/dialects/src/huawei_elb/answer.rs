@@ -229,15 +229,15 @@ fn object(output: Option<&Json>) -> Option<&RawValue> {
 }
 
 fn holds_only_texts(object: &str) -> bool {
-    serde_json::from_str::<Texts>(object).is_ok()
+    serde_json::from_str(object).is_ok_and(|Texts(only)| only)
 }
 
-/// An object whose values are texts; reads as nothing else.
-struct Texts;
+/// Whether the values of an object are all texts. Nothing is made of them, nor an error of one that is none.
+struct Texts(bool);
 
 impl<'de> Deserialize<'de> for Texts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Texts)
+        deserializer.deserialize_map(Texts(true))
     }
 }
 
@@ -245,11 +245,13 @@ impl<'de> Visitor<'de> for Texts {
     type Value = Self;
 
     fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        formatter.write_str("an object of texts")
+        formatter.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
-        while map.next_entry::<IgnoredAny, Cow<str>>()?.is_some() {}
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        while let Some((IgnoredAny, value)) = map.next_entry::<IgnoredAny, &RawValue>()? {
+            self.0 &= value.get().starts_with('"');
+        }
         Ok(self)
     }
 }

@@ -4,10 +4,10 @@
 //! to be understood as well.
 
 use crate::form::{self, Parameters, UNRESERVED};
+use crate::proof::sha256_hex;
 use crate::{Fault, Request};
 use http::Method;
 use percent_encoding::{AsciiSet, utf8_percent_encode};
-use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 
 /// Whose way to write it.
@@ -60,15 +60,7 @@ pub(super) fn write(
 
 /// Writes the SHA-256 of `data` in hexadecimal digits.
 pub(super) fn write_hash(text: &mut Vec<u8>, data: &[u8]) {
-    // Nearly every poll has no body.
-    const OF_NOTHING: &[u8] = b"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-    if data.is_empty() {
-        text.extend_from_slice(OF_NOTHING);
-        return;
-    }
-    let mut digits = [0; 64];
-    hex::encode_to_slice(Sha256::digest(data), &mut digits).expect("32 bytes are 64 digits");
-    text.extend_from_slice(&digits);
+    text.extend_from_slice(sha256_hex(data).as_bytes());
 }
 
 /// Whether the Go libraries write this request otherwise than the guide does.
@@ -202,6 +194,7 @@ fn as_form(mut parameters: Parameters) -> String {
 mod tests {
     use super::*;
     use http::{HeaderMap, HeaderValue};
+    use sha2::{Digest, Sha256};
 
     const NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 

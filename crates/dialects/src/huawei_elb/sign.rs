@@ -2,12 +2,11 @@
 
 use super::authorization::{Authorization, Form};
 use super::canonical::{self, Rules};
-use crate::{Algorithm, Fault, Options, Proof, Request, SignError, stamp};
+use crate::{Algorithm, Fault, Options, Proof, Request, SignError, Texts, stamp};
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
-use std::iter;
 
 /// How far the clocks may be apart, each way.
 const WINDOW_MILLIS: i64 = 15 * 60 * 1_000;
@@ -99,27 +98,34 @@ pub(super) fn sign(
 }
 
 /// Every text that a real client may have signed for this request.
-fn texts(
-    request: &Request,
-    authorization: &Authorization,
-    date: &str,
+fn texts<'a>(
+    request: &Request<'a>,
+    authorization: &Authorization<'a>,
+    date: &'a str,
     options: &Options,
-) -> Result<Vec<String>, Fault> {
+) -> Result<Texts<'a>, Fault> {
     let Authorization { form, .. } = *authorization;
     let names = lower_case(authorization.signed_headers);
     check_scope(form, date)?;
     if !names.split(';').any(|name| name == DATE.as_str()) {
         return Err(Fault::MalformedCredentials("x-sdk-date is not signed"));
     }
-    let deviation = deviation(request, &names, form);
-    let hosts = iter::once(request.host()).chain(options.host_aliases.iter().map(String::as_str));
-    let mut texts = Vec::with_capacity(2);
-    for host in hosts {
-        for rules in iter::once(Rules::Documented).chain(deviation) {
-            texts.push(string_to_sign(request, &names, form, date, host, rules)?);
-        }
-    }
-    Ok(texts)
+    let host = request.host();
+    let first = string_to_sign(request, &names, form, date, host, Rules::Documented)?;
+    let ways = match deviation(request, &names, form) {
+        Some(rules) => vec![Rules::Documented, rules],
+        None => vec![Rules::Documented],
+    };
+    let (request, aliases) = (*request, options.host_aliases.clone());
+    Ok(Texts::new(first, move |number| {
+        let rules = ways[number % ways.len()];
+        let host = match number / ways.len() {
+            0 => host,
+            place => aliases.get(place - 1)?,
+        };
+        // What can be wrong with a request was found when the first text was written.
+        string_to_sign(&request, &names, form, date, host, rules).ok()
+    }))
 }
 
 /// How the signers that use this form write the request otherwise than the guide says, if it makes a difference.

@@ -41,7 +41,13 @@ pub(crate) fn claim<'a>(
     // Real clients send anything from 16 to 63 bits: it has to be there, and it is never taken for a number.
     let nonce = parameters::required(parameters, "Nonce")?;
     let unsigned_files = options.lenient && request.method == Method::POST && rules == Rules::Poll;
-    let hosts = hosts(request.host(), &options.host_aliases);
+    let texts = signature::texts(
+        request.method,
+        hosts(request.host(), &options.host_aliases),
+        path,
+        parameters,
+        unsigned_files,
+    );
     let proof = Proof {
         signed_at,
         window_millis: options.clock_window_millis.unwrap_or(WINDOW_MILLIS),
@@ -49,13 +55,7 @@ pub(crate) fn claim<'a>(
         nonce: (rules == Rules::Change).then(|| format!("{timestamp_text} {nonce}").into()),
         algorithm: algorithm(parameters),
         derivation: Derivation::Plain,
-        texts: signature::texts(
-            request.method.as_str(),
-            &hosts,
-            path,
-            parameters,
-            unsigned_files,
-        ),
+        texts,
         signature,
     };
     Ok(Claim {
@@ -92,16 +92,16 @@ pub(crate) fn timestamp(text: &str) -> Result<Timestamp, Fault> {
 
 /// The hosts that a client may have signed: the one it asked, with and without the port, and the aliases; each as it is
 /// and in lower case.
-pub(crate) fn hosts<'a>(received: &'a str, aliases: &'a [String]) -> Vec<Cow<'a, str>> {
+pub(crate) fn hosts<'a>(received: &'a str, aliases: &[String]) -> Vec<Cow<'a, str>> {
     let mut hosts: Vec<Cow<str>> = Vec::with_capacity(2);
-    let spelled = [received, without_port(received)];
-    for host in spelled
-        .into_iter()
-        .chain(aliases.iter().map(String::as_str))
-    {
-        add(&mut hosts, Cow::Borrowed(host));
-        if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            add(&mut hosts, Cow::Owned(host.to_ascii_lowercase()));
+    let spelled = [received, without_port(received)].map(Cow::Borrowed);
+    let aliases = aliases.iter().map(|alias| Cow::Owned(alias.clone()));
+    for host in spelled.into_iter().chain(aliases) {
+        let has_capitals = host.bytes().any(|byte| byte.is_ascii_uppercase());
+        let folded = has_capitals.then(|| Cow::Owned(host.to_ascii_lowercase()));
+        add(&mut hosts, host);
+        if let Some(folded) = folded {
+            add(&mut hosts, folded);
         }
     }
     hosts

@@ -3,10 +3,11 @@
 //! The documents agree on the text as long as no name has a `_` and no value of a POST begins with `@`. Where one does,
 //! the vendor's clients differ from each other, and a server has to take every reading that one of them signs.
 
-use crate::Algorithm;
 use crate::form::Parameters;
+use crate::{Algorithm, Texts};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http::Method;
 use std::borrow::Cow;
 
 /// How long the text of a request may be for the clients' other readings to be tried. Each costs an HMAC over the whole,
@@ -69,23 +70,22 @@ fn dotted(name: &str) -> Cow<'_, str> {
 ///
 /// `unsigned_files` says whether values that begin with `@` may have been left out: the clients take them for names of
 /// files in a POST.
-pub(crate) fn texts(
-    method: &str,
-    hosts: &[Cow<str>],
-    path: &str,
+pub(crate) fn texts<'a>(
+    method: &'a Method,
+    hosts: Vec<Cow<'a, str>>,
+    path: &'static str,
     parameters: &Parameters,
     unsigned_files: bool,
-) -> Vec<String> {
+) -> Texts<'a> {
     let tails = tails(parameters, unsigned_files);
-    let mut texts = Vec::with_capacity(hosts.len() * tails.len());
-    for tail in &tails {
-        texts.extend(
-            hosts
-                .iter()
-                .map(|host| [method, host, path, "?", tail].concat()),
+    let text = move |number: usize| {
+        let (tail, host) = (
+            tails.get(number / hosts.len())?,
+            &hosts[number % hosts.len()],
         );
-    }
-    texts
+        Some([method.as_str(), host, path, "?", tail].concat())
+    };
+    Texts::new(text(0).expect("there is a host and a tail"), text)
 }
 
 /// The text that our own client signs.

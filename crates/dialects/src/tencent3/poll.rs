@@ -5,6 +5,7 @@
 
 use super::Product;
 use super::sign::{self, ALGORITHM, Covered, Scope, TERMINATOR};
+use crate::proof::sha256_hex;
 use crate::{Algorithm, Credential, SignError, Signer, Target, stamp};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{Method, Uri};
@@ -135,7 +136,7 @@ fn authorization(
             ("x-tc-action", sending.action),
         ],
         signed: SIGNED_HEADERS,
-        payload_hash: &sign::sha256_hex(&sending.body),
+        payload_hash: &sha256_hex(&sending.body),
     };
     let canonical = covered.canonical_request(host, true);
     let text = sign::text(&now.as_seconds().to_string(), scope, &canonical);

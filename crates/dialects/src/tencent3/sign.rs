@@ -1,7 +1,7 @@
 //! The text of a TC3 signature. The server half builds it from what came in, the client half from what goes out.
 
 use crate::Derivation;
-use sha2::{Digest, Sha256};
+use crate::proof::sha256_hex;
 use std::borrow::Cow;
 
 /// The name of the scheme, as it stands in the header and in the text.
@@ -74,11 +74,6 @@ pub(super) fn text(timestamp: &str, scope: Scope, canonical_request: &str) -> St
     let Scope { date, service } = scope;
     let hash = sha256_hex(canonical_request.as_bytes());
     format!("{ALGORITHM}\n{timestamp}\n{date}/{service}/{TERMINATOR}\n{hash}")
-}
-
-/// The SHA-256 of `bytes` in lower-case hexadecimal digits.
-pub(super) fn sha256_hex(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
 }
 
 /// A host without the scheme that tccli puts before it when its endpoint has one.

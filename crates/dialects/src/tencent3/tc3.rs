@@ -1,9 +1,10 @@
 //! Who says to have sent a request, by the header of a TC3 signature.
 
 use super::sign::{self, ALGORITHM, Covered, Scope, TERMINATOR};
+use crate::proof::sha256_hex;
 use crate::tencent::claim::Rules;
 use crate::tencent::{claim, parameters};
-use crate::{Algorithm, Claim, Fault, Identity, Options, Proof, Request, stamp};
+use crate::{Algorithm, Claim, Fault, Identity, Options, Proof, Request, Texts, stamp};
 use http::Method;
 use longrun_model::Timestamp;
 use std::borrow::Cow;
@@ -38,7 +39,7 @@ pub(super) fn claim<'a>(
         }),
         algorithm: Algorithm::HmacSha256,
         derivation: authorization.scope.derivation(),
-        texts: texts(request, options, timestamp, &authorization, &headers),
+        texts: texts(request, options, timestamp, &authorization, headers),
         signature: authorization.signature.into(),
     };
     Ok(Claim {
@@ -150,30 +151,23 @@ fn check_date(scope: Scope, signed_at: Timestamp) -> Result<(), Fault> {
 }
 
 /// The texts that a client may have signed: each host, and the values of the headers folded or as they are.
-fn texts(
-    request: &Request,
+fn texts<'a>(
+    request: &Request<'a>,
     options: &Options,
-    timestamp: &str,
-    authorization: &Authorization,
-    headers: &[(&str, &str)],
-) -> Vec<String> {
+    timestamp: &'a str,
+    authorization: &Authorization<'a>,
+    headers: Vec<(&'a str, &'a str)>,
+) -> Texts<'a> {
     let is_unsigned = request.header("x-tc-content-sha256") == Some(UNSIGNED_PAYLOAD);
     let payload = if is_unsigned {
         UNSIGNED_PAYLOAD.as_bytes()
     } else {
         request.body
     };
-    let covered = Covered {
-        method: request.method.as_str(),
-        query: if request.method == Method::GET {
-            request.query
-        } else {
-            ""
-        },
-        headers,
-        signed: authorization.signed,
-        payload_hash: &sign::sha256_hex(payload),
-    };
+    let payload_hash = sha256_hex(payload);
+    let method = request.method.as_str();
+    let is_get = request.method == Method::GET;
+    let query = if is_get { request.query } else { "" };
     let has_capitals = |(name, value): &(&str, &str)| {
         *name != "host" && value.bytes().any(|byte| byte.is_ascii_uppercase())
     };
@@ -183,19 +177,26 @@ fn texts(
         &[true]
     };
     let hosts = hosts(request.host(), options);
-    let mut texts = Vec::with_capacity(hosts.len() * foldings.len());
-    for host in &hosts {
-        texts.extend(foldings.iter().map(|is_folded| {
-            let canonical = covered.canonical_request(host, *is_folded);
-            sign::text(timestamp, authorization.scope, &canonical)
-        }));
-    }
-    texts
+    let (signed, scope) = (authorization.signed, authorization.scope);
+    let text = move |number: usize| {
+        let covered = Covered {
+            method,
+            query,
+            headers: &headers,
+            signed,
+            payload_hash: &payload_hash,
+        };
+        let is_folded = foldings[number % foldings.len()];
+        let host = hosts.get(number / foldings.len())?;
+        let canonical = covered.canonical_request(host, is_folded);
+        Some(sign::text(timestamp, scope, &canonical))
+    };
+    Texts::new(text(0).expect("there is a host"), text)
 }
 
 /// The hosts that a client may have signed; see there. A client whose endpoint has a scheme sends and signs that too,
 /// or sends it and signs the rest.
-fn hosts<'a>(received: &'a str, options: &'a Options) -> Vec<Cow<'a, str>> {
+fn hosts<'a>(received: &'a str, options: &Options) -> Vec<Cow<'a, str>> {
     let mut hosts = claim::hosts(received.trim(), &options.host_aliases);
     let bare = sign::without_scheme(received.trim());
     if bare.len() < received.trim().len() {

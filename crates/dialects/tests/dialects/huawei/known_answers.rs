@@ -97,7 +97,7 @@ impl Vector {
         );
         (
             HuaweiElb.verify(&proof, self.sk.as_bytes(), self.clock()),
-            proof.texts,
+            proof.texts.all().map(Cow::into_owned).collect(),
         )
     }
 }

@@ -43,11 +43,12 @@ fn check(row: &Value) {
     );
 
     let proof = claim.proof.unwrap();
-    assert_eq!(proof.texts[0], field("string_to_sign"), "{id}");
+    assert_eq!(proof.texts.first(), field("string_to_sign"), "{id}");
     let secret = field("secret_key").as_bytes();
-    let expected = proof
-        .algorithm
-        .sign(&proof.derivation.key(secret), proof.texts[0].as_bytes());
+    let expected = proof.algorithm.sign(
+        &proof.derivation.key(secret),
+        proof.texts.first().as_bytes(),
+    );
     assert_eq!(
         STANDARD.encode(expected),
         field("expected_signature"),
