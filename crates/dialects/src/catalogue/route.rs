@@ -14,17 +14,23 @@ pub struct Route {
 impl Route {
     /// What stands in the places of the parameters, if `path` is of this form.
     pub fn bind<'p>(&self, path: &'p str) -> Option<Vec<(String, &'p str)>> {
-        let mut bound = Vec::new();
-        let mut given = path.split('/');
-        for segment in self.path.split('/') {
-            let found = given.next()?;
-            match place(segment) {
-                Some(name) if !found.is_empty() => bound.push((name.to_owned(), found)),
-                None if found == segment => (),
-                Some(_) | None => return None,
-            }
-        }
-        given.next().is_none().then_some(bound)
+        let pairs = || self.path.split('/').zip(path.split('/'));
+        self.matches(path).then(|| {
+            pairs()
+                .filter_map(|(segment, found)| Some((place(segment)?.to_owned(), found)))
+                .collect()
+        })
+    }
+
+    /// Whether `path` is of this form. Read from its end, where the paths of a cloud differ from each other.
+    fn matches(&self, path: &str) -> bool {
+        let mut given = path.rsplit('/');
+        let mut segments = self.path.rsplit('/');
+        segments.all(|segment| match (place(segment), given.next()) {
+            (Some(_), Some(found)) => !found.is_empty(),
+            (None, found) => found == Some(segment),
+            (Some(_), None) => false,
+        }) && given.next().is_none()
     }
 
     /// The names of the parameters in the path.
