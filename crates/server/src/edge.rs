@@ -459,14 +459,14 @@ impl App {
         peer: IpAddr,
     ) -> Result<(), Fault> {
         if !dialect.locks_keys() {
-            return dialect.verify(proof, &key.secret, clock);
+            return key.verify(dialect, proof, clock);
         }
         // A lock ends by the server's clock, like that of a user.
         let (lockouts, now) = (&self.key_lockouts, self.engine.now());
         if lockouts.seconds_left(&key.id, peer, now).is_some() {
             return Err(Fault::LockedKey);
         }
-        let verified = dialect.verify(proof, &key.secret, clock);
+        let verified = key.verify(dialect, proof, clock);
         match &verified {
             Ok(()) => lockouts.succeeded(&key.id, peer),
             Err(Fault::BadSignature { .. }) => lockouts.failed(&key.id, peer, now),

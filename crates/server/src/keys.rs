@@ -1,5 +1,6 @@
 //! Access keys, and the users that log in for them: made, listed, switched off, forgotten.
 
+mod derived;
 mod ring;
 
 pub(crate) use ring::{Key, KeyRing, Reach};

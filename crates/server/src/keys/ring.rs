@@ -1,10 +1,11 @@
 //! The keys that requests are checked against, in memory.
 
+use super::derived::DerivedKeys;
 use super::{OPERATOR, digest};
 use crate::master_key::MasterKey;
 use crate::policy::{Ask, Decision, Policy};
-use longrun_dialects::identity;
-use longrun_model::{Account, ProjectId};
+use longrun_dialects::{Dialect, Fault, Proof, identity};
+use longrun_model::{Account, ProjectId, Timestamp};
 use longrun_store::{AccessKey, User};
 use parking_lot::RwLock;
 use sha2::{Digest, Sha256};
@@ -34,6 +35,7 @@ pub(crate) struct Key {
     pub(crate) fingerprint: u64,
     policy: Option<Arc<Policy>>,
     reach: Reach,
+    derived: Arc<DerivedKeys>,
 }
 
 /// In which of its projects a key works.
@@ -93,6 +95,16 @@ impl Key {
     /// What the key is called where people log in.
     pub(crate) fn user_name(&self) -> &str {
         self.user.as_ref().map_or(&*self.id, |user| &user.name)
+    }
+
+    /// Whether it proves a request of `dialect`.
+    pub(crate) fn verify(
+        &self,
+        dialect: &dyn Dialect,
+        proof: &Proof,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        self.derived.verify(dialect, proof, &self.secret, now)
     }
 
     /// Whether its policy allows this. Without a policy, everything in its account is allowed.
@@ -191,6 +203,7 @@ impl Keys {
             fingerprint: fingerprint(access_key),
             policy,
             reach: Reach::All,
+            derived: Arc::default(),
         });
         self.tokens.retain(|_, other| other.id != key.id);
         self.users.retain(|_, other| other.id != key.id);
@@ -228,7 +241,6 @@ fn fingerprint(access_key: &AccessKey) -> u64 {
 mod tests {
     use super::*;
     use crate::keys::{KeyWish, NewKey, make};
-    use longrun_model::Timestamp;
 
     fn ring_with(wish: KeyWish) -> (KeyRing, NewKey, AccessKey, MasterKey) {
         let master_key = MasterKey::random();
