@@ -21,7 +21,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio_rustls::TlsAcceptor;
@@ -131,9 +130,8 @@ impl Server {
     ) -> Result<Self, StartError> {
         let acceptor = settings.tls.as_ref().map(acceptor).transpose()?;
         let address = settings.listen;
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|source| StartError::Listen { address, source })?;
+        let listener =
+            listen::bind(address).map_err(|source| StartError::Listen { address, source })?;
         let address = listener
             .local_addr()
             .map_err(|source| StartError::Listen { address, source })?;
