@@ -66,14 +66,20 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         };
         let latest = shared.now().plus_millis(SLEEP_MILLIS_MAX);
         let wake_at = next_at.map_or(latest, |next_at| next_at.min(latest));
-        let known = shared
-            .alarm
-            .next
-            .fetch_min(wake_at.as_millis(), SeqCst)
-            .min(wake_at.as_millis());
+        sleep(&shared, wake_at).await;
+    }
+}
+
+/// Sleeps until `wake_at`, or until the timer that is set meanwhile and runs out first. Most timers that are set run out
+/// later, and all of them ring: none makes the store be asked before its time.
+async fn sleep(shared: &Shared, wake_at: Timestamp) {
+    let alarm = &shared.alarm;
+    let wake_at = wake_at.as_millis();
+    loop {
+        let known = alarm.next.fetch_min(wake_at, SeqCst).min(wake_at);
         tokio::select! {
-            () = shared.clock.sleep_until(Timestamp::from_millis(known)) => (),
-            () = shared.alarm.earlier.notified() => (),
+            () = shared.clock.sleep_until(Timestamp::from_millis(known)) => return,
+            () = alarm.earlier.notified() => (),
         }
     }
 }
