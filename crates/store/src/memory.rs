@@ -2,7 +2,7 @@
 
 use crate::document::{DocumentChange, Named};
 use crate::query::Paging;
-use crate::turns::{self, Book, Lane, Lanes, Round};
+use crate::turns::{self, Book, Lane, Lanes, Round, Taken};
 use crate::workset::{self, AccessKeyChange, Changes, Indexed, Tables, Touched};
 use crate::{
     AccessKey, Committed, Document, Due, Filter, HistoryEntry, LeaseWish, Limits, Page, Store,
@@ -14,7 +14,7 @@ use longrun_model::{
     Timestamp, Touch,
 };
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -259,7 +259,7 @@ impl Tables for State {
     fn waiting(
         &mut self,
         wish: &LeaseWish,
-        taken: &HashSet<OperationKey>,
+        taken: &Taken,
     ) -> Result<Vec<OperationKey>, StoreError> {
         let (mut book, mut round) = (
             std::mem::take(&mut self.book),

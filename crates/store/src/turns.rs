@@ -34,6 +34,9 @@ pub(crate) trait Lanes {
     ) -> Result<Option<OperationKey>, StoreError>;
 }
 
+/// Whether an operation is not to be picked.
+pub(crate) type Taken<'t> = dyn Fn(OperationKey) -> bool + 't;
+
 /// Which operations: of what kind, urgency and account.
 pub(crate) type Lane = (KindName, u8, Account);
 
@@ -66,8 +69,8 @@ pub(crate) struct Book {
 impl Book {
     /// Takes note that so many more operations run.
     pub(crate) fn begin(&mut self, kind: &KindName, account: &Account, more: u32) {
-        *self.kinds.entry(kind.clone()).or_default() += more;
-        *self.accounts.entry(account.clone()).or_default() += more;
+        raise(&mut self.kinds, kind, more);
+        raise(&mut self.accounts, account, more);
     }
 
     /// Whose turn it was last, for this kind.
@@ -110,7 +113,10 @@ impl Book {
             taken,
             number,
         };
-        self.turns.insert(kind.clone(), turn);
+        match self.turns.get_mut(kind) {
+            Some(last) => *last = turn,
+            None => _ = self.turns.insert(kind.clone(), turn),
+        }
     }
 
     /// Takes note of what a commit has made of an operation. What `round` has picked is known to run already.
@@ -121,6 +127,13 @@ impl Book {
             (true, false) => self.end(&operation.kind, &operation.account),
             (true, true) | (false, false) => (),
         }
+    }
+}
+
+fn raise<N: std::hash::Hash + Eq + Clone>(counts: &mut HashMap<N, u32>, name: &N, more: u32) {
+    match counts.get_mut(name) {
+        Some(count) => *count += more,
+        None => _ = counts.insert(name.clone(), more),
     }
 }
 
@@ -163,7 +176,7 @@ struct Picking<'p, L> {
     book: &'p mut Book,
     round: &'p mut Round,
     wish: &'p LeaseWish,
-    taken: &'p HashSet<OperationKey>,
+    taken: &'p Taken<'p>,
     looks: usize,
 }
 
@@ -173,7 +186,7 @@ pub(crate) fn pick<L: Lanes>(
     book: &mut Book,
     round: &mut Round,
     wish: &LeaseWish,
-    taken: &HashSet<OperationKey>,
+    taken: &Taken,
 ) -> Result<Vec<OperationKey>, StoreError> {
     let mut picking = Picking {
         lanes,
@@ -292,7 +305,7 @@ impl<L: Lanes> Picking<'_, L> {
         let mut after = self.round.passed.get(lane).copied();
         while let Some(key) = self.lanes.next_operation(lane, after)? {
             self.round.passed.insert(lane.clone(), key);
-            if !self.taken.contains(&key) {
+            if !(self.taken)(key) {
                 self.book.begin(kind, account, 1);
                 self.round.picked.insert(key);
                 return Ok(Some(key));

@@ -3,6 +3,7 @@
 
 use crate::document::{DocumentChange, Named};
 use crate::layout::is_chunked;
+use crate::turns::Taken;
 use crate::{
     AccessKey, LeaseWish, PutDocument, Refused, StoreError, Submitted, Write, Written, turns,
 };
@@ -37,12 +38,9 @@ pub(crate) trait Tables {
         key: &str,
     ) -> Result<Option<(OperationKey, [u8; 16])>, StoreError>;
 
-    /// Up to `wish.max` operations that wait for a worker, most urgent first, leaving out `taken`.
-    fn waiting(
-        &mut self,
-        wish: &LeaseWish,
-        taken: &HashSet<OperationKey>,
-    ) -> Result<Vec<OperationKey>, StoreError>;
+    /// Up to `wish.max` operations that wait for a worker, most urgent first, leaving out those that are `taken`.
+    fn waiting(&mut self, wish: &LeaseWish, taken: &Taken)
+    -> Result<Vec<OperationKey>, StoreError>;
 
     /// What is known of this name of a document.
     fn document(&mut self, name: &str) -> Result<Option<Named>, StoreError>;
@@ -362,9 +360,12 @@ impl<T: Tables> Workset<'_, T> {
         };
         let now = self.now;
         // What this commit has touched may stand in the queue otherwise than it is stored.
-        let touched: HashSet<OperationKey> = self.touched.keys().copied().collect();
-        let mut leased = Vec::new();
-        for key in self.tables.waiting(wish, &touched)? {
+        let Self {
+            tables, touched, ..
+        } = self;
+        let waiting = tables.waiting(wish, &|key| touched.contains_key(&key))?;
+        let mut leased = Vec::with_capacity(waiting.len());
+        for key in waiting {
             let Some(touched) = self.touch(key, command.touch())? else {
                 continue;
             };

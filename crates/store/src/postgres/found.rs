@@ -9,13 +9,13 @@ use crate::postgres::row::{name, read_key, read_with_resources};
 use crate::postgres::session::{Session, Step, column};
 use crate::postgres::waiting::{self, Leasing, Turns};
 use crate::record::Unreadable;
-use crate::turns::{self, Book, Lane, Lanes, Round};
+use crate::turns::{self, Book, Lane, Lanes, Round, Taken};
 use crate::workset::Tables;
 use crate::{LeaseWish, StoreError};
 use longrun_model::{
     Account, KindName, Operation, OperationKey, Resource, Resources as Loaded, Touch,
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use tokio_postgres::Row;
 
@@ -522,7 +522,7 @@ impl Tables for View<'_> {
     fn waiting(
         &mut self,
         wish: &LeaseWish,
-        taken: &HashSet<OperationKey>,
+        taken: &Taken,
     ) -> Result<Vec<OperationKey>, StoreError> {
         let Self { book, round, .. } = self;
         turns::pick(&mut Waiting(&self.found.lanes), book, round, wish, taken)

@@ -7,13 +7,13 @@ use crate::sqlite::row::{
     Dictionary, SELECT_OPERATION, column, read_operation, read_own_resources,
 };
 use crate::sqlite::{chunk, lines};
-use crate::turns::{self, Book, Lane, Lanes, Round};
+use crate::turns::{self, Book, Lane, Lanes, Round, Taken};
 use crate::workset::Tables;
 use crate::{LeaseWish, StoreError};
 use longrun_model::{Account, KindName, Operation, OperationKey, Resource, Resources, Touch};
 use rusqlite::types::FromSql;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, params};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 /// The tables as one transaction sees them.
 pub(super) struct SqliteTables<'c> {
@@ -138,7 +138,7 @@ impl Tables for SqliteTables<'_> {
     fn waiting(
         &mut self,
         wish: &LeaseWish,
-        taken: &HashSet<OperationKey>,
+        taken: &Taken,
     ) -> Result<Vec<OperationKey>, StoreError> {
         let Self {
             connection,
