@@ -108,8 +108,9 @@ const SCHEMA_3: &str = "
 /// How many pages the log may hold before they are moved into the file. Pages that change often, as those at the end of
 /// a table do, are moved once for all the commits in between.
 const LOG_PAGES_MAX: i64 = 4_000;
-/// How many kibibytes of pages the writer keeps. They are taken only as they are needed.
-const WRITER_CACHE_KIB: i64 = 64 * 1024;
+/// How many kibibytes of pages the writer keeps. More would make commits dear: SQLite looks at all that are kept at the
+/// end of a transaction in which pages of a tree have changed places. What is not kept is read from the system's memory.
+const WRITER_CACHE_KIB: i64 = 16 * 1024;
 /// How many kibibytes of pages each reader keeps: enough for the upper levels of the large trees.
 const READER_CACHE_KIB: i64 = 4 * 1024;
 /// How many statements a connection keeps prepared: more than there are.
