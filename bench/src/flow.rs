@@ -253,7 +253,7 @@ pub(crate) fn visible(
         }
     });
     let requests = crate::load::Requests::new(vec![request], "succeeded");
-    let times = crate::load::open(address, &requests, 64, rate, seconds);
+    let times = crate::open::open(address, &requests, 64, rate, seconds);
     counts.stop.store(true, Relaxed);
     working.join().expect("a worker does not panic")?;
     times

@@ -3,8 +3,10 @@
 use crate::chart::{self, Axes, Series};
 use crate::flow;
 use crate::load::{self, Requests};
+use crate::open;
 use crate::plan::Plan;
 use crate::report::{Figure, Target};
+use crate::scenarios::{self, Bare};
 use crate::setup;
 use hdrhistogram::Histogram;
 
@@ -29,33 +31,43 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Polls at parts of the highest rate. What is due while all connections are busy waits, and that counts.
+/// The quantiles of the times of polls that are drawn.
+const QUANTILES: [f64; 3] = [0.5, 0.99, 0.999];
+
+/// Polls at parts of the highest rate. What is due while all connections are busy waits, and that counts. The bare
+/// server is asked as often as longrun: what it takes at that rate nobody does better on this machine.
 fn polls(plan: &Plan) -> anyhow::Result<()> {
     let store = plan.store()?;
     let longrun = plan.start(&store.url())?;
     let operation = setup::finished_operation(longrun.address)?;
     let polls = setup::signed_polls("tencent-bm", longrun.address, &operation, 64)?;
+    let bytes = scenarios::answer_bytes(longrun.address, &polls)?;
     let requests = Requests::new(polls, r#""status":1"#);
+    let (bare, bare_requests) = scenarios::start_bare(&Bare::Get { bytes })?;
     let most = load::closed(longrun.address, &requests, plan.connections, plan.seconds)?;
-    let mut curves = [0.5, 0.99, 0.999].map(|part| (part, Vec::new()));
+    let at = |address, requests, rate| {
+        open::open(address, requests, plan.connections, rate, plan.seconds)
+    };
+    // One round to warm the bare one up as well.
+    at(bare.address, &bare_requests, most / 2.0)?;
+    let mut curves = QUANTILES.map(|quantile| (quantile, Vec::new()));
     for part in LOADS {
         let rate = most * f64::from(part) / 100.0;
-        let times = load::open(
-            longrun.address,
-            &requests,
-            plan.connections,
-            rate,
-            plan.seconds,
-        )?;
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..plan.rounds {
+            theirs.push(at(bare.address, &bare_requests, rate)?);
+            ours.push(at(longrun.address, &requests, rate)?);
+        }
         for (quantile, points) in &mut curves {
-            points.push((rate, micros(&times, *quantile)));
+            let rounds = rounds(&ours, *quantile);
+            points.push((rate, Figure::median("", rounds, "us").value));
         }
         let name = format!("latency poll at {part} % of the highest rate");
         let target = (part == 50).then_some(Target::AtMost {
             must: 1_000.0,
             aim: 500.0,
         });
-        tell(plan, &name, &times, None, target)?;
+        tell(plan, &name, &ours, Some(&theirs), [None, target])?;
     }
     let series = curves.map(|(quantile, points)| Series {
         name: format!("p{}", quantile * 100.0),
@@ -73,7 +85,10 @@ fn polls(plan: &Plan) -> anyhow::Result<()> {
 fn submit_to_result(plan: &Plan) -> anyhow::Result<()> {
     let store = plan.store()?;
     let longrun = plan.start(&store.url())?;
-    let times = flow::visible(longrun.address, STEADY_RATE, plan.seconds * 2.0)?;
+    let visible = || flow::visible(longrun.address, STEADY_RATE, plan.seconds * 2.0);
+    let times: Vec<_> = (0..plan.rounds)
+        .map(|_| visible())
+        .collect::<Result<_, _>>()?;
     let p50 = Target::AtMost {
         must: 1_500.0,
         aim: 800.0,
@@ -86,15 +101,15 @@ fn submit_to_result(plan: &Plan) -> anyhow::Result<()> {
         plan,
         "latency submit to result, 500/s",
         &times,
-        Some(p50),
-        Some(p99),
+        None,
+        [Some(p50), Some(p99)],
     )
 }
 
 fn wake_up(plan: &Plan) -> anyhow::Result<()> {
     let store = plan.store()?;
     let longrun = plan.start(&store.url())?;
-    let times = flow::wakes(longrun.address, WAKES)?;
+    let times = [flow::wakes(longrun.address, WAKES)?];
     let p99 = Target::AtMost {
         must: 2_000.0,
         aim: 1_000.0,
@@ -104,24 +119,34 @@ fn wake_up(plan: &Plan) -> anyhow::Result<()> {
         "latency wake-up after the commit",
         &times,
         None,
-        Some(p99),
+        [None, Some(p99)],
     )
 }
 
+/// Tells the median and the 99th hundredth of each round, held against their targets and beside the bare server's.
 fn tell(
     plan: &Plan,
     name: &str,
-    times: &Histogram<u64>,
-    p50: Option<Target>,
-    p99: Option<Target>,
+    times: &[Histogram<u64>],
+    bare: Option<&[Histogram<u64>]>,
+    targets: [Option<Target>; 2],
 ) -> anyhow::Result<()> {
-    for (quantile, target) in [(0.5, p50), (0.99, p99)] {
+    for (quantile, target) in [0.5, 0.99].into_iter().zip(targets) {
         let name = format!("{name}, p{}", quantile * 100.0);
-        let mut figure = Figure::new(name, micros(times, quantile), "us");
+        let mut figure = Figure::median(name, rounds(times, quantile), "us");
+        if let Some(bare) = bare {
+            let bare = Figure::median("", rounds(bare, quantile), "us");
+            figure = figure.of("bare GET", bare.value);
+        }
         figure.target = target;
         plan.report.add(figure)?;
     }
     Ok(())
+}
+
+/// The quantile of each round.
+fn rounds(times: &[Histogram<u64>], quantile: f64) -> Vec<f64> {
+    times.iter().map(|times| micros(times, quantile)).collect()
 }
 
 fn micros(times: &Histogram<u64>, quantile: f64) -> f64 {

@@ -13,6 +13,7 @@ mod large;
 mod latency;
 mod limits;
 mod load;
+mod open;
 mod plan;
 mod process;
 mod profile;

@@ -21,7 +21,7 @@ pub(crate) struct Scenario {
 }
 
 /// What the bare server is asked.
-enum Bare {
+pub(crate) enum Bare {
     /// The fixed JSON, as long as longrun's answer.
     Get { bytes: usize },
     /// To echo this body.
@@ -141,7 +141,7 @@ fn get_native(address: SocketAddr, operation: &Value) -> anyhow::Result<Scenario
 }
 
 /// How long the answer's body is.
-fn answer_bytes(address: SocketAddr, requests: &[Vec<u8>]) -> anyhow::Result<usize> {
+pub(crate) fn answer_bytes(address: SocketAddr, requests: &[Vec<u8>]) -> anyhow::Result<usize> {
     // The last one: the load begins with the first, and each may be good only once.
     let request = requests.last().context("there are requests")?;
     let answer = setup::exchange(address, request)?;
@@ -176,7 +176,7 @@ fn measure(plan: &Plan, address: SocketAddr, scenario: &Scenario) -> anyhow::Res
 }
 
 /// A bare server, and what it is asked.
-fn start_bare(bare: &Bare) -> anyhow::Result<(Served, Requests)> {
+pub(crate) fn start_bare(bare: &Bare) -> anyhow::Result<(Served, Requests)> {
     let bytes = match bare {
         Bare::Get { bytes } => *bytes,
         Bare::Post { .. } => 0,

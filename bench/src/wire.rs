@@ -12,9 +12,9 @@ pub(crate) struct Wire {
 }
 
 /// Where the parts of an answer end, in the buffer.
-struct Whole {
-    head: usize,
-    all: usize,
+pub(crate) struct Whole {
+    pub(crate) head: usize,
+    pub(crate) all: usize,
 }
 
 impl Wire {
@@ -33,11 +33,7 @@ impl Wire {
     /// Sends a request and reads the whole answer, which must be a success: its body.
     pub(crate) async fn ask(&mut self, request: &[u8]) -> anyhow::Result<&[u8]> {
         self.stream.write_all(request).await?;
-        let Whole { head, all } = self.receive().await?;
-        let good = self.buffer.get(9) == Some(&b'2');
-        let shown = || String::from_utf8_lossy(&self.buffer[..all]).into_owned();
-        ensure!(good, "refused: {}", shown());
-        Ok(&self.buffer[head..all])
+        self.receive().await?.body(&self.buffer)
     }
 
     async fn receive(&mut self) -> anyhow::Result<Whole> {
@@ -63,8 +59,18 @@ impl Wire {
     }
 }
 
+impl Whole {
+    /// The body of the answer in `buffer`, which must be a success.
+    pub(crate) fn body<'b>(&self, buffer: &'b [u8]) -> anyhow::Result<&'b [u8]> {
+        let good = buffer.get(9) == Some(&b'2');
+        let shown = || String::from_utf8_lossy(&buffer[..self.all]).into_owned();
+        ensure!(good, "refused: {}", shown());
+        Ok(&buffer[self.head..self.all])
+    }
+}
+
 /// The lengths of head and body, once the head is there.
-fn measure(answer: &[u8]) -> Option<Whole> {
+pub(crate) fn measure(answer: &[u8]) -> Option<Whole> {
     let head = answer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let text = std::str::from_utf8(&answer[..head]).ok()?;
     let length = text.lines().find_map(|line| {
