@@ -30,6 +30,8 @@ use tower::ServiceExt;
 /// Bytes that the query and the body of a request in a dialect may have.
 pub(crate) const DIALECT_BYTES_MAX: usize = 1024 * 1024;
 
+/// What the native API serves outside of its folder.
+const PAGES: [&str; 4] = ["/healthz", "/readyz", "/metrics", "/openapi.json"];
 /// The header that says since when an answer is out of date, as no cloud has a word for that.
 const STALE_SINCE: HeaderName = HeaderName::from_static("longrun-stale-since");
 
@@ -187,7 +189,7 @@ impl Edge {
 
 /// Whether the path belongs to the native API or to those who run the server.
 pub(crate) fn is_native(path: &str) -> bool {
-    path.starts_with("/api/") || matches!(path, "/healthz" | "/readyz" | "/metrics")
+    path.starts_with("/api/") || PAGES.contains(&path)
 }
 
 /// Takes in the body, up to the limit.

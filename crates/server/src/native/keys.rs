@@ -2,7 +2,7 @@
 
 use super::body::JsonBody;
 use super::caller::{Caller, Target, action};
-use super::problem::Problem;
+use super::problem::{Problem, not_among};
 use super::query::Segment;
 use super::{json, opaque, view};
 use crate::app::App;
@@ -119,7 +119,7 @@ pub(super) async fn act(
         }
         Some((id, "no-password")) => set_user(&desk, &caller, id, None).await,
         Some(_) => Err(Problem::NotFound),
-        None => Err(Problem::MethodNotAllowed),
+        None => Ok(not_among("DELETE")),
     }
 }
 

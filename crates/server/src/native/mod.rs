@@ -32,6 +32,7 @@ mod keys;
 mod leases;
 mod live;
 mod opaque;
+mod openapi;
 mod operations;
 mod pairs;
 mod problem;
@@ -96,6 +97,7 @@ pub(crate) fn router(app: Arc<App>, annex: Router) -> Router {
             "/api/v1/shelves/{shelf}",
             get(shelves::get).put(shelves::put),
         )
+        .route("/openapi.json", get(openapi::openapi))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))

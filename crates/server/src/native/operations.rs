@@ -1,7 +1,7 @@
 //! Asking about operations, and ending them.
 
 use super::caller::{Caller, Target, action};
-use super::problem::Problem;
+use super::problem::{Problem, not_among};
 use super::query::{PreferWait, Query, Segment};
 use super::view::{self, Detail};
 use super::{json, live};
@@ -188,7 +188,7 @@ pub(super) async fn cancel(
     Segment(segment): Segment,
 ) -> Result<Response<Body>, Problem> {
     let Some((id, verb)) = segment.split_once(':') else {
-        return Err(Problem::MethodNotAllowed);
+        return Ok(not_among("GET,HEAD,DELETE"));
     };
     if verb != "cancel" {
         return Err(Problem::NotFound);

@@ -4,7 +4,7 @@ use super::json;
 use crate::keys::KeyError;
 use axum::body::Body;
 use axum::response::IntoResponse;
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use longrun_dialects::{Fault, Reply};
 use longrun_engine::EngineError;
@@ -61,6 +61,14 @@ pub(crate) enum Problem {
     Internal,
     #[error("the store is not available")]
     Unavailable,
+}
+
+/// The answer to a method that a path does not have, although it has these.
+pub(super) fn not_among(allowed: &'static str) -> Response<Body> {
+    let mut response = Problem::MethodNotAllowed.into_response();
+    let allowed = HeaderValue::from_static(allowed);
+    response.headers_mut().insert(ALLOW, allowed);
+    response
 }
 
 impl Problem {

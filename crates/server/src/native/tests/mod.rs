@@ -6,6 +6,7 @@ mod calls;
 mod idempotency;
 mod keys;
 mod live;
+mod openapi;
 mod problems;
 mod waits;
 mod workers;

@@ -302,6 +302,13 @@ async fn paths_and_methods_that_are_none() {
     let mut allowed: Vec<_> = answer.header("allow").unwrap().split(',').collect();
     allowed.sort_unstable();
     assert_eq!(allowed, ["GET", "HEAD", "POST"]);
+    for (path, expected) in [
+        ("/api/v1/keys/x", "DELETE"),
+        ("/api/v1/operations/x", "GET,HEAD,DELETE"),
+    ] {
+        let answer = bench.call("POST", path).send().await;
+        assert_eq!(answer.header("allow"), Some(expected), "{path}");
+    }
     let (head, _) = super::super::problem_not_found().into_parts();
     assert_eq!(head.status, StatusCode::NOT_FOUND);
 }
