@@ -420,6 +420,8 @@ struct Gated {
     read: Arc<AtomicUsize>,
     /// How often it was asked what other servers have done; none if there are none.
     looks: Option<Arc<AtomicUsize>>,
+    /// How often its timers were read.
+    timers: Arc<AtomicUsize>,
 }
 
 impl Gated {
@@ -431,6 +433,7 @@ impl Gated {
             begun: Arc::default(),
             read: Arc::default(),
             looks: None,
+            timers: Arc::default(),
         }
     }
 }
@@ -479,6 +482,7 @@ impl Store for Gated {
     }
 
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Due, StoreError>> {
+        self.timers.fetch_add(1, SeqCst);
         self.store.due(now, limit)
     }
 
@@ -507,6 +511,31 @@ impl Store for Gated {
         looks.fetch_add(1, SeqCst);
         std::future::ready(Ok(Changes::default())).boxed()
     }
+}
+
+/// Under load every commit sets timers. The store is asked when one runs out, the earliest first, and not before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn timers_are_read_when_one_runs_out() {
+    let gated = Gated::new(&Arc::default());
+    let timers = Arc::clone(&gated.timers);
+    let (engine, clock) = start_over(gated);
+    until(|| async { clock.is_slept_for(60_000) }).await;
+    let mut earliest = None;
+    for deadline_millis in [5_000, 9_000, 3_000, 4_000, 50_000].repeat(20) {
+        let submission = Submission {
+            deadline_at: Some(START.plus_millis(deadline_millis)),
+            ..submission()
+        };
+        let key = engine.submit(submission).await.unwrap().operation.key;
+        if deadline_millis == 3_000 {
+            earliest.get_or_insert(key);
+        }
+    }
+    assert_eq!(timers.load(SeqCst), 1);
+    clock.advance(3_000);
+    let ended = || async { engine.get(earliest.unwrap(), None).await.unwrap().phase };
+    until(|| async { ended().await == Phase::Expired }).await;
+    assert_eq!(timers.load(SeqCst), 2);
 }
 
 /// Whoever waits while nobody knows what other servers have done looks once, and goes on waiting for what was asked for.
