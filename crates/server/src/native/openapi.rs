@@ -2,7 +2,7 @@
 
 use http::header::{CONTENT_TYPE, HeaderName};
 
-/// OpenAPI 3.1, written by hand beside the calls that it describes; the tests hold real answers against it.
+/// `OpenAPI` 3.1, written by hand beside the calls that it describes; the tests hold real answers against it.
 pub(super) const DOCUMENT: &str = include_str!("openapi.json");
 
 /// `GET /openapi.json`
