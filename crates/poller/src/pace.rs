@@ -2,7 +2,9 @@
 //!
 //! Two pauses grow by doubling: the calm one while the cloud answers and nothing changes, the troubled one while it
 //! does not answer. A change makes the calm one short again, an answer the troubled one. Both are drawn, so that those
-//! who began together do not ask together. A cloud that says how long it wants to be left alone is left alone so long.
+//! who began together do not ask together: the calm one from the upper half of what it has reached, as a third less polls
+//! tell of an end hardly later, the troubled one from all of it. A cloud that says how long it wants to be left alone is
+//! left alone so long.
 
 use longrun_model::Timestamp;
 
@@ -130,10 +132,9 @@ impl Pace {
         if is_new {
             self.unchanged = 0;
         }
-        let pause = self
-            .rhythm
-            .calm
-            .draw(self.unchanged, self.floor_millis(), chance);
+        let calm = self.rhythm.calm;
+        let least = self.floor_millis().max(calm.ceiling(self.unchanged) / 2);
+        let pause = calm.draw(self.unchanged, least, chance);
         self.unchanged = self.unchanged.saturating_add(1);
         self.ask(self.floor_millis(), pause, now)
     }
@@ -205,7 +206,10 @@ mod tests {
         ] {
             assert_eq!(pace.answered(is_new, start, MOST), at(pause), "{is_new}");
         }
-        assert_eq!(pace.answered(false, start, LEAST), at(100));
+        assert_eq!(pace.answered(false, start, LEAST), at(500));
+        assert_eq!(pace.answered(true, start, LEAST), at(125));
+        let mut pace = Pace::new(Rhythm::TRACK, None);
+        assert_eq!(pace.answered(true, start, LEAST), at(500));
     }
 
     #[test]

@@ -470,8 +470,8 @@ mod tests {
         let mut cured = watch();
         cured.answered(ahead(0), at(0), Chance(0));
         assert_eq!(cured.clock_offset_millis(), Some(3_600_000));
-        assert_eq!(cured.tick(at(0)), Next::AskAt(at(100)), "soon");
-        assert!(cured.answered(running(&[]), at(100), Chance(0)).changed);
+        assert_eq!(cured.tick(at(0)), Next::AskAt(at(125)), "soon");
+        assert!(cured.answered(running(&[]), at(125), Chance(0)).changed);
         for (answers, offset_millis) in [
             ((0..3).map(ahead).collect(), Some(3_600_000)),
             (vec![refused(Retry::Clock); 3], None),

@@ -174,9 +174,11 @@ impl Table {
                 first_millis: first,
                 max_millis: max,
             },
+            // A cloud that is down or throttles is spared as a whole. That one task met trouble more often than others
+            // is no reason to see its end later.
             trouble: Backoff {
                 first_millis: first,
-                max_millis: usual.trouble.max_millis.max(max),
+                max_millis: max,
             },
             floor_millis: usual.floor_millis.min(first),
             ..usual
