@@ -22,6 +22,7 @@ mod scenarios;
 mod setup;
 mod shared;
 mod slow_disk;
+mod tracked;
 mod wire;
 
 use clap::{Args, Parser, Subcommand};
@@ -128,6 +129,7 @@ fn measure(run: Run) -> anyhow::Result<()> {
     slow_disk::run(&plan)?;
     large::run(&plan)?;
     growth::run(&plan)?;
+    tracked::run(&plan)?;
     if let Some(postgres) = postgres {
         shared::run(&plan, &postgres)?;
         shared::growth(&plan, &postgres, run.growth)?;

@@ -63,19 +63,31 @@ impl Plan {
 
     /// The program, serving this store.
     pub(crate) fn start(&self, store: &str) -> anyhow::Result<Served> {
+        self.start_with(store, &[], &[])
+    }
+
+    /// The same with further arguments and variables.
+    pub(crate) fn start_with(
+        &self,
+        store: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<Served> {
         let key = format!("{}:{}", setup::KEY_ID, setup::KEY_SECRET);
         let arguments = |address: SocketAddr| {
             let address = address.to_string();
-            let arguments = ["serve", "--dev", "--listen", &address, "--store", store];
-            arguments.map(str::to_owned).to_vec()
+            let usual = ["serve", "--dev", "--listen", &address, "--store", store];
+            let all = usual.iter().chain(arguments);
+            all.map(|argument| (*argument).to_owned()).collect()
         };
-        let environment = [
+        let usual = [
             ("LONGRUN_DEV_KEY", key.as_str()),
             ("LONGRUN_DEV_TOKEN", setup::TOKEN),
             ("LONGRUN_LOG", "warn"),
             // Servers that share a database make none themselves.
             ("LONGRUN_MASTER_KEY", setup::MASTER_KEY),
         ];
+        let environment = [&usual[..], variables].concat();
         Served::start(&self.program, arguments, &environment)
     }
 }
