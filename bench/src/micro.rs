@@ -92,7 +92,7 @@ impl Poll {
             request_id: RequestId(1),
             now: NOW,
             catalogue: &self.catalogue,
-            called: None,
+            followed: None,
         };
         self.dialect.answer(frame, &lent, Ok(&self.operation)).body
     }

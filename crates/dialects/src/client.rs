@@ -100,6 +100,8 @@ impl From<http::Error> for SignError {
 /// What a poll of somebody else's operation told us.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
+    /// What the cloud calls what is done, where it says so.
+    pub kind: Option<String>,
     /// How the whole stands.
     pub state: Watched,
     /// Each resource that was listed.
@@ -134,6 +136,8 @@ pub enum Watched {
 pub struct Observed {
     /// Its id.
     pub id: String,
+    /// What the cloud calls what is done to it, where it says so.
+    pub kind: Option<String>,
     /// How it stands.
     pub status: ResourceStatus,
     /// What came out of it.

@@ -29,7 +29,7 @@
 //!     request_id: RequestId(1),
 //!     now: Timestamp::default(),
 //!     catalogue: &options.catalogue,
-//!     called: None,
+//!     followed: None,
 //! };
 //! let reply = dialect.answer(&call.frame, &lent, Err(&fault));
 //! assert_eq!(reply.status, 200);
@@ -67,7 +67,7 @@ pub use client::{
 pub use fault::Fault;
 pub use huawei_elb::identity;
 pub use proof::{Algorithm, Derivation, Proof, Texts};
-pub use reply::{Lent, Reply, RequestId};
+pub use reply::{Followed, Lent, Reply, RequestId};
 pub use shelf::{Managed, Pending, Shelf};
 
 use http::HeaderMap;

@@ -16,8 +16,19 @@ pub struct Lent<'a> {
     pub now: Timestamp,
     /// The actions that make operations.
     pub catalogue: &'a Catalogue,
-    /// What the caller calls the operation, if that is not one of our ids.
-    pub called: Option<&'a str>,
+    /// Of an operation that follows another cloud's, what is said there.
+    pub followed: Option<Followed<'a>>,
+}
+
+/// What another cloud says of an operation, where our own words would be others.
+#[derive(Clone, Copy, Debug)]
+pub struct Followed<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// What is done, as far as that is known.
+    pub kind: Option<&'a str>,
+    /// How it stands, in words, if there are any.
+    pub message: Option<&'a str>,
 }
 
 /// The number of a request, which its answer carries so that people can find it in the log.

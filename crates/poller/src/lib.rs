@@ -12,7 +12,7 @@
 //! use longrun_model::{Mix, Timestamp};
 //! use longrun_poller::{Answer, Chance, Next, Outcome, Rhythm, Watch};
 //!
-//! let told = |state| Observation { state, resources: vec![], output: None, message: None, error: None };
+//! let told = |state| Observation { kind: None, state, resources: vec![], output: None, message: None, error: None };
 //! let mut cloud = [
 //!     Answer::Observed(told(Watched::Running(Mix::UNFINISHED))),
 //!     Answer::Lost("connection reset".into()),

@@ -251,6 +251,7 @@ mod tests {
 
     fn answer(state: Watched) -> Answer {
         Answer::Observed(Observation {
+            kind: None,
             state,
             resources: Vec::new(),
             output: None,

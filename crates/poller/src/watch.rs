@@ -287,12 +287,14 @@ mod tests {
 
     fn observed(state: Watched, resources: &[(&str, ResourceStatus)]) -> Answer {
         let resources = resources.iter().map(|(id, status)| Observed {
+            kind: None,
             id: (*id).to_owned(),
             status: *status,
             output: None,
             error: None,
         });
         Answer::Observed(Observation {
+            kind: None,
             state,
             resources: resources.collect(),
             output: None,

@@ -15,12 +15,14 @@ const ENDS: [Watched; 3] = [Watched::Succeeded, Watched::Failed, Watched::Partia
 
 fn observation(state: Watched, statuses: &[ResourceStatus]) -> Observation {
     let resources = statuses.iter().zip(0..).map(|(status, number)| Observed {
+        kind: None,
         id: format!("r-{number}"),
         status: *status,
         output: None,
         error: None,
     });
     Observation {
+        kind: None,
         state,
         resources: resources.collect(),
         output: None,

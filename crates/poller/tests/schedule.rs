@@ -16,6 +16,7 @@ type Did = (Answer, Option<u16>, i64);
 
 fn observed(state: Watched) -> Did {
     let observation = Observation {
+        kind: None,
         state,
         resources: Vec::new(),
         output: None,

@@ -150,9 +150,9 @@ impl Edge {
             Ok(Done::Told(reply)) => reply.clone(),
             Ok(Done::Operation(operation)) => dialect.answer(&frame, &lent, Ok(operation)),
             Ok(Done::Polled(told)) => dialect.answer(&frame, &lent, Ok(&told.operation)),
-            Ok(Done::Task(operation, called)) => {
-                let called = Some(&**called);
-                dialect.answer(&frame, &Lent { called, ..lent }, Ok(operation))
+            Ok(Done::Task(operation, id)) => {
+                let followed = Some(gateway::followed(operation, id));
+                dialect.answer(&frame, &Lent { followed, ..lent }, Ok(operation))
             }
             Err(fault) => dialect.answer(&frame, &lent, Err(fault)),
         });
@@ -286,7 +286,7 @@ impl App {
             request_id: chance::request_id(),
             now: self.engine.now(),
             catalogue: &self.dialects.catalogue,
-            called: None,
+            followed: None,
         }
     }
 

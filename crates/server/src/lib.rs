@@ -47,7 +47,9 @@ pub use master_key::{MasterKey, MasterKeyError};
 pub use moving::migrate;
 pub use policy::PolicyError;
 pub use server::{DEV_ACCOUNT, DEV_PROJECT, Server, StartError};
-pub use settings::{Dev, ExecutorSettings, KindSettings, Settings, TOKEN_MS_USUAL, Tls};
+pub use settings::{
+    Dev, ExecutorSettings, KindSettings, Settings, TAKEOVER_MS_USUAL, TOKEN_MS_USUAL, Tls,
+};
 pub use store_url::{NoStore, StoreUrl};
 pub use surroundings::{
     Interference, Meddled, Meddling, Polled, ShelfWish, Spoiling, Surroundings, invalid_value,

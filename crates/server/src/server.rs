@@ -217,7 +217,7 @@ impl World {
                 make_key(wish, &engine, &keys, master_key).await?;
             }
         }
-        let (gateway, looks) = Gateway::new(settings.upstreams, engine.now());
+        let (gateway, looks) = Gateway::new(settings.upstreams, settings.takeover_ms, engine.now());
         let app = Arc::new(App {
             engine,
             ids,

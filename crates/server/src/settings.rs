@@ -37,10 +37,15 @@ pub struct Settings {
     pub token_ms: i64,
     /// The clouds that tasks are followed in.
     pub upstreams: Vec<Upstream>,
+    /// How long one of several servers may be silent, in milliseconds, before another one follows its tasks.
+    pub takeover_ms: i64,
 }
 
 /// For how long a token of the identity service is good when nobody says: a day, as in the cloud.
 pub const TOKEN_MS_USUAL: i64 = 24 * 60 * 60 * 1_000;
+
+/// How long one of several servers may be silent when nobody says: long enough that beats cost little.
+pub const TAKEOVER_MS_USUAL: i64 = 60_000;
 
 /// A certificate and its key.
 #[derive(Clone, Debug)]
@@ -135,6 +140,7 @@ impl Default for Settings {
             executors: Vec::new(),
             token_ms: TOKEN_MS_USUAL,
             upstreams: Vec::new(),
+            takeover_ms: TAKEOVER_MS_USUAL,
         }
     }
 }

@@ -71,6 +71,7 @@ pub(super) fn server_settings(
         executors: Vec::new(),
         token_ms: settings.token_ms,
         upstreams: settings.upstreams,
+        takeover_ms: settings.takeover_ms,
     })
 }
 

@@ -32,6 +32,7 @@ pub(super) struct File {
     pub(super) stuck: Stuck,
     pub(super) action: Vec<Action>,
     pub(super) identity: Identity,
+    pub(super) gateway: Gateway,
     pub(super) upstream: BTreeMap<String, Table>,
 }
 
@@ -41,6 +42,14 @@ pub(super) struct File {
 pub(super) struct Identity {
     #[serde(deserialize_with = "some_millis")]
     pub(super) token_ms: Option<i64>,
+}
+
+/// What can be said of the gateway as a whole.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Gateway {
+    #[serde(deserialize_with = "takeover")]
+    pub(super) takeover_ms: Option<i64>,
 }
 
 /// What can be said of an account.
@@ -234,6 +243,16 @@ fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     Some(number)
         .filter(|number| range.contains(number))
         .ok_or_else(wrong)
+}
+
+fn takeover<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    const LEAST: i64 = 1_000;
+    let wrong = || serde::de::Error::custom(format!("it must be at least {LEAST}"));
+    let number = millis(deserializer)?;
+    Some(number)
+        .filter(|it| *it >= LEAST)
+        .ok_or_else(wrong)
+        .map(Some)
 }
 
 fn some_millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {

@@ -8,7 +8,8 @@ use crate::exit::UsageError;
 use longrun_dialects::{Action, Catalogue};
 use longrun_model::StuckRule;
 use longrun_server::{
-    Dev, KindSettings, MasterKey, Quota, Share, StoreUrl, TOKEN_MS_USUAL, Tls, Upstream,
+    Dev, KindSettings, MasterKey, Quota, Share, StoreUrl, TAKEOVER_MS_USUAL, TOKEN_MS_USUAL, Tls,
+    Upstream,
 };
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -99,6 +100,8 @@ pub(crate) struct Settings {
     pub(crate) token_ms: i64,
     /// The clouds that tasks are followed in.
     pub(crate) upstreams: Vec<Upstream>,
+    /// How long one of several servers may be silent before another one follows its tasks, in milliseconds.
+    pub(crate) takeover_ms: i64,
     /// What secrets are sealed with, if it does not lie beside the store.
     pub(crate) master_key: Option<MasterKey>,
     /// The file that it lies in, if that was named.
@@ -155,6 +158,7 @@ impl Settings {
             stuck: file.stuck.into(),
             token_ms: file.identity.token_ms.unwrap_or(TOKEN_MS_USUAL),
             upstreams: upstream::all(file.upstream, environment)?,
+            takeover_ms: file.gateway.takeover_ms.unwrap_or(TAKEOVER_MS_USUAL),
             master_key: master_key(environment)?,
             master_key_file: chosen.master_key_file,
             dev: dev(environment)?,

@@ -196,12 +196,14 @@ mod tests {
 
     fn observation(state: Watched, resources: &[(&str, ResourceStatus)]) -> View {
         let resources = resources.iter().map(|(id, status)| Observed {
+            kind: None,
             id: (*id).to_owned(),
             status: *status,
             output: None,
             error: None,
         });
         View::from(&Observation {
+            kind: None,
             state,
             resources: resources.collect(),
             output: None,

@@ -34,9 +34,9 @@ pub(super) fn answer(frame: &Frame, lent: &Lent, operation: Option<&Operation>) 
     let request_id = request_id(lent);
     let id = operation.map(|operation| lent.ids.text(operation.key));
     let data = operation.zip(id.as_ref()).map(|(operation, id)| {
-        let message = message(operation);
+        let message = message(operation, lent);
         Data {
-            operation_id: lent.called.unwrap_or_else(|| id.prefixed()),
+            operation_id: lent.followed.map_or_else(|| id.prefixed(), |it| it.id),
             status: status(operation),
             arguments: arguments(operation, &message),
             message,
@@ -120,8 +120,12 @@ fn status(operation: &Operation) -> &'static str {
 }
 
 /// What is told about the operation: what its worker said last, or why it failed.
-fn message(operation: &Operation) -> Cow<'_, str> {
-    let said = operation.progress.message.as_deref().unwrap_or_default();
+fn message<'a>(operation: &'a Operation, lent: &Lent<'a>) -> Cow<'a, str> {
+    let said = match lent.followed {
+        Some(followed) => followed.message,
+        None => operation.progress.message.as_deref(),
+    };
+    let said = said.unwrap_or_default();
     let why = |reason: &str| Cow::Owned(because(reason, operation.error.as_ref()));
     match operation.phase {
         Phase::Queued | Phase::Running | Phase::Cancelling | Phase::Succeeded => {

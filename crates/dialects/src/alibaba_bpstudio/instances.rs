@@ -140,6 +140,7 @@ fn observed(id: &str, instance: &RawValue) -> Observed {
         .get("output")
         .filter(|output| output.get() != "null");
     Observed {
+        kind: None,
         id: id.to_owned(),
         status,
         output: output.map(|output| Json::from_checked(output.get())),

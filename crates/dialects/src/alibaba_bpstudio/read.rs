@@ -99,6 +99,7 @@ fn observation(data: &Members, outer_message: &str) -> Observation {
     };
     let state = state(&text_in(data, &["Status"]), &resources);
     Observation {
+        kind: None,
         error: error(&state, &message),
         state,
         resources,

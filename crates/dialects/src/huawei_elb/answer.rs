@@ -55,6 +55,7 @@ enum Entities<'a> {
 struct Subject<'a> {
     operation: &'a Operation,
     id: &'a str,
+    kind: &'a str,
     begin_time: &'a str,
     end_time: &'a str,
 }
@@ -64,7 +65,11 @@ pub(super) fn write(operation: &Operation, lent: &Lent) -> Vec<u8> {
     let id = lent.ids.text(operation.key);
     let subject = Subject {
         operation,
-        id: lent.called.unwrap_or_else(|| id.digits()),
+        id: lent.followed.map_or_else(|| id.digits(), |it| it.id),
+        kind: lent
+            .followed
+            .and_then(|it| it.kind)
+            .unwrap_or(operation.kind.as_str()),
         begin_time: &stamp::write_millis(operation.created_at),
         // Of a resource nothing is kept but that it has ended by the last change.
         end_time: &stamp::write_millis(operation.ended_at.unwrap_or(operation.updated_at)),
@@ -81,7 +86,7 @@ impl<'a> Subject<'a> {
             status,
             entities: self.entities(),
             job_id: Cow::Borrowed(self.id),
-            job_type: Cow::Borrowed(operation.kind.as_str()),
+            job_type: Cow::Borrowed(self.kind),
             begin_time: self.begin_time,
             end_time: self.end_time_of(status),
             error_code: failure.map(|failure| &*failure.code),
@@ -136,7 +141,7 @@ impl<'a> Subject<'a> {
             status,
             entities: reported.map_or_else(|| named(resource), Entities::Reported),
             job_id: Cow::Owned(sub_job_id(self.id, index)),
-            job_type: sub_job_type(self.operation.kind.as_str(), resource),
+            job_type: sub_job_type(self.kind, resource),
             begin_time: self.begin_time,
             end_time: self.end_time_of(status),
             error_code: failure.map(|failure| &*failure.code),

@@ -48,6 +48,7 @@ fn observation(job: &Object, word: &str) -> Observation {
         None
     };
     Observation {
+        kind: text(job, "job_type"),
         state,
         resources,
         output: output(entities),
@@ -116,6 +117,7 @@ fn observed(sub_job: &Object) -> Option<Observed> {
         .then(|| failure(sub_job))
         .flatten();
     Some(Observed {
+        kind: text(sub_job, "job_type"),
         id: resource_id(entities).or_else(|| text(sub_job, "job_id"))?,
         status,
         output: output(entities),
@@ -266,6 +268,7 @@ mod tests {
             r#","entities":"{}","error_code":[],"sub_jobs":[null,1]"#,
         ] {
             let expected = Observation {
+                kind: None,
                 state: Watched::Failed,
                 resources: Vec::new(),
                 output: None,

@@ -37,6 +37,7 @@ pub(crate) fn observation(
         None => state("", union(&machines)),
     };
     Observation {
+        kind: None,
         state,
         resources: machines.into_iter().map(observed).collect(),
         output: None,
@@ -74,6 +75,7 @@ fn observed((id, mix): (String, Mix)) -> Observed {
         ResourceStatus::Succeeded
     };
     Observed {
+        kind: None,
         id,
         status,
         output: None,

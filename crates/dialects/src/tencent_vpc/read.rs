@@ -17,6 +17,7 @@ pub(super) fn read(envelope: &Object) -> Observation {
         )
     });
     Observation {
+        kind: None,
         state,
         resources: Vec::new(),
         output: data.json("data").map(compact),

@@ -18,6 +18,7 @@ pub(super) fn read(response: &Object) -> Observation {
     let message = told.filter(|_| output.is_none());
     let failure = || Failure::new("FAILED", message.clone().unwrap_or_default());
     Observation {
+        kind: None,
         error: (state == Watched::Failed).then(failure),
         state,
         resources: listed.into_iter().filter_map(observed).collect(),
@@ -51,6 +52,7 @@ fn observed(json: &RawValue) -> Option<Observed> {
         _ => ResourceStatus::Running,
     };
     Some(Observed {
+        kind: None,
         id: object.word("ResourceId")?,
         status,
         output: None,

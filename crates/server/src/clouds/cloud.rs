@@ -135,7 +135,10 @@ impl Cloud {
             | Self::TencentBm3
             | Self::TencentVpc3
             | Self::AlibabaBpstudio => true,
-            Self::HuaweiElb => path.starts_with("/v1.0/"),
+            // What a submission answers names its job by a path of the others.
+            Self::HuaweiElb => {
+                path.starts_with("/v1.0/") || (path.starts_with("/v1/") && path.contains("/jobs/"))
+            }
             Self::HuaweiEcs | Self::HuaweiEvs => path.starts_with("/v1/"),
         }
     }

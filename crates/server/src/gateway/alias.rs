@@ -7,6 +7,7 @@
 use super::{Gateway, TRACK, is_tracking, mirror};
 use crate::clouds::{BadTask, Task};
 use crate::keys::Key;
+use longrun_dialects::Followed;
 use longrun_engine::{Engine, EngineError};
 use longrun_model::{Account, Idempotency, Json, Operation, Submission};
 use sha2::{Digest, Sha256};
@@ -26,6 +27,9 @@ pub(crate) struct Tracking<'a> {
     /// The upstream that it is asked for at.
     #[serde(borrow, default)]
     pub(crate) upstream: Cow<'a, str>,
+    /// What the cloud calls what is done, as far as that is known.
+    #[serde(borrow, default, skip_serializing_if = "str::is_empty")]
+    pub(crate) kind: Cow<'a, str>,
 }
 
 /// Why a task cannot be followed.
@@ -85,7 +89,7 @@ impl Gateway {
         key: &Key,
         submission: &mut Submission,
     ) -> Result<Result<(), Bad>, EngineError> {
-        let (number, task) = match self.aim(key, submission) {
+        let (number, task, kind) = match self.aim(key, submission) {
             Ok(aim) => aim,
             Err(bad) => return Ok(Err(bad)),
         };
@@ -93,18 +97,18 @@ impl Gateway {
             .find(engine, &submission.account, number, &task)
             .await?;
         let upstream = &self.upstreams[number].upstream;
-        follow(submission, &upstream.name, &task, alias);
+        follow(submission, &upstream.name, &task, &kind, alias);
         Ok(Ok(()))
     }
 
-    fn aim(&self, key: &Key, submission: &Submission) -> Result<(usize, Task), Bad> {
+    fn aim(&self, key: &Key, submission: &Submission) -> Result<(usize, Task, String), Bad> {
         if !submission.resources.is_empty() {
             return Err(Bad::Resources);
         }
         let input = submission.input.as_ref().ok_or(Bad::Input)?;
         let tracking: Tracking = serde_json::from_str(input.as_str()).map_err(|_| Bad::Input)?;
         let task: Task = tracking.target.parse()?;
-        let cloud = task.cloud.name();
+        let (cloud, kind) = (task.cloud.name(), tracking.kind.into_owned());
         if tracking.upstream.is_empty() {
             let fits = |number: &usize| {
                 let upstream = &self.upstreams[*number].upstream;
@@ -113,7 +117,7 @@ impl Gateway {
             let fitting: Vec<usize> = (0..self.upstreams.len()).filter(fits).collect();
             return match *fitting {
                 [] => Err(Bad::None(cloud)),
-                [one] => Ok((one, task)),
+                [one] => Ok((one, task, kind)),
                 [..] => {
                     let names = fitting.iter().map(|it| &*self.upstreams[*it].upstream.name);
                     let names = names.collect::<Vec<_>>().join(", ");
@@ -131,7 +135,7 @@ impl Gateway {
                 cloud,
             });
         }
-        Ok((number, task))
+        Ok((number, task, kind))
     }
 
     /// The operation of an account that follows a task, if there is one, and the key for one.
@@ -159,13 +163,34 @@ impl Gateway {
     }
 }
 
+/// What the cloud says of the task that an operation follows, which it calls `id`.
+pub(crate) fn followed<'a>(operation: &'a Operation, id: &'a str) -> Followed<'a> {
+    let kind = match Tracking::of(operation).map(|tracking| tracking.kind) {
+        Some(Cow::Borrowed(kind)) => Some(kind).filter(|kind| !kind.is_empty()),
+        // A name that has to be escaped is none of a cloud's.
+        Some(Cow::Owned(_)) | None => None,
+    };
+    Followed {
+        id,
+        kind,
+        message: mirror::message(operation),
+    }
+}
+
 /// Makes a submission follow a task.
-pub(crate) fn follow(submission: &mut Submission, upstream: &str, task: &Task, alias: Box<str>) {
+pub(crate) fn follow(
+    submission: &mut Submission,
+    upstream: &str,
+    task: &Task,
+    kind: &str,
+    alias: Box<str>,
+) {
     let tracking = Tracking {
         target: task.to_string().into(),
         upstream: upstream.into(),
+        kind: kind.into(),
     };
-    let input = serde_json::to_string(&tracking).expect("two texts can be written");
+    let input = serde_json::to_string(&tracking).expect("texts can be written");
     submission.kind = TRACK.into();
     submission.input = Some(Json::from_checked(input));
     submission.idempotency = Some(Idempotency {

@@ -27,18 +27,65 @@ impl App {
     ) -> Option<Result<Done, Fault>> {
         let (key, project) = (asker.key, asker.project);
         let name = asker.dialect.name();
-        let upstream = self.gateway.covering(name, path, key, project)?;
-        if matches!(named, OperationRef::Text(text) if self.ids.key(text).is_some()) {
+        let covering = self.gateway.covering(name, path, key, project);
+        if covering.is_empty()
+            || matches!(named, OperationRef::Text(text) if self.ids.key(text).is_some())
+        {
             return None;
         }
         let id = operation_text(named);
-        let reach = &self.gateway.upstreams()[upstream].upstream.reach;
-        let thing = (asker.dialect.resource_type(), &*id);
-        if let Err(fault) = asker.may(thing, reach.region.as_deref(), resource_group) {
-            return Some(Err(fault));
+        let found = match self.whose(&covering, &id, key).await {
+            Ok(Some(upstream)) => self.told(asker, upstream, &id, resource_group).await,
+            Ok(None) => {
+                let mut fault = Fault::NotFound;
+                for upstream in covering {
+                    match self.told(asker, upstream, &id, resource_group).await {
+                        Ok(operation) => return Some(Ok(Done::Task(operation, id))),
+                        // That another cloud does not know the task says less than what is wrong here.
+                        Err(Fault::NotFound) => {}
+                        Err(other) => fault = other,
+                    }
+                }
+                Err(fault)
+            }
+            Err(fault) => Err(fault),
+        };
+        Some(found.map(|operation| Done::Task(operation, id)))
+    }
+
+    /// The upstream that a task is followed in already, of several that it could be in.
+    async fn whose(&self, covering: &[usize], id: &str, key: &Key) -> Result<Option<usize>, Fault> {
+        if let [only] = covering {
+            return Ok(Some(*only));
         }
-        let operation = self.foreign(upstream, &id, key, project).await;
-        Some(operation.map(|operation| Done::Task(operation, id)))
+        for upstream in covering {
+            let cloud = self.gateway.upstreams()[*upstream].upstream.cloud();
+            let Ok(task) = Task::new(cloud, id) else {
+                continue;
+            };
+            let found = self
+                .gateway
+                .find(&self.engine, &key.account, *upstream, &task);
+            let (found, _) = found.await.map_err(|error| fault(&error))?;
+            if found.is_some() {
+                return Ok(Some(*upstream));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How the task stands that one upstream calls `id`, if the caller may know.
+    async fn told(
+        &self,
+        asker: &Asker<'_>,
+        upstream: usize,
+        id: &str,
+        resource_group: Option<&str>,
+    ) -> Result<Arc<Operation>, Fault> {
+        let reach = &self.gateway.upstreams()[upstream].upstream.reach;
+        let thing = (asker.dialect.resource_type(), id);
+        asker.may(thing, reach.region.as_deref(), resource_group)?;
+        self.foreign(upstream, id, asker.key, asker.project).await
     }
 
     /// The operation that follows the task which an upstream calls `id`. If nobody follows it yet, the upstream is
@@ -69,8 +116,9 @@ impl App {
         let looking = self.gateway.look(upstream, task.clone());
         let looked = tokio::time::timeout(LOOK_PATIENCE, looking).await;
         match looked.unwrap_or(Looked::Lost) {
-            Looked::Seen => {
-                let operation = self.follow(upstream, &task, key, project).await?;
+            Looked::Seen(kind) => {
+                let kind = kind.as_deref().unwrap_or_default();
+                let operation = self.follow(upstream, &task, kind, key, project).await?;
                 self.mirrored(operation).await
             }
             Looked::Refused(error) => Err(match error.retry {
@@ -88,11 +136,12 @@ impl App {
         }
     }
 
-    /// Follows a task for the holder of a key.
+    /// Follows a task for the holder of a key; `kind` is what the cloud calls what is done, if that is known.
     pub(super) async fn follow(
         &self,
         upstream: usize,
         task: &Task,
+        kind: &str,
         key: &Key,
         project: Option<&str>,
     ) -> Result<Arc<Operation>, Fault> {
@@ -114,7 +163,7 @@ impl App {
                 submission.retention_millis = millis;
             }
         }
-        alias::follow(&mut submission, &upstream.name, task, name);
+        alias::follow(&mut submission, &upstream.name, task, kind, name);
         let submitted = self.engine.submit(submission).await;
         let submitted = submitted.map_err(|error| fault(&error))?;
         Ok(submitted.operation)

@@ -8,12 +8,14 @@ use longrun_poller::Reason;
 pub(super) fn resumed(operation: &Operation) -> Option<(Observation, Timestamp)> {
     let was_seen = operation.progress.message.is_some();
     let resources = operation.resources.iter().map(|one| Observed {
+        kind: one.kind.as_deref().map(str::to_owned),
         id: one.id.as_str().to_owned(),
         status: one.status,
         output: one.output.clone(),
         error: one.error.as_deref().cloned(),
     });
     let seen = Observation {
+        kind: None,
         state: Watched::Running(operation.mix()),
         resources: resources.collect(),
         output: None,

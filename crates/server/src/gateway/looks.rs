@@ -5,6 +5,7 @@
 
 use super::tracker::{Tracker, Waiter};
 use super::{Look, Looked};
+use longrun_dialects::Observation;
 use longrun_model::Timestamp;
 use longrun_poller::{Key, Trouble, Watch};
 use tokio::sync::oneshot;
@@ -46,11 +47,16 @@ impl Tracker {
         }
     }
 
-    pub(super) fn answer_looks(&mut self, task: &Key, is_seen: bool, refusal: Option<Looked>) {
+    pub(super) fn answer_looks(
+        &mut self,
+        task: &Key,
+        seen: Option<&Observation>,
+        refusal: Option<Looked>,
+    ) {
         let Some(looking) = self.looks.get_mut(task) else {
             return;
         };
-        let Some(looked) = refusal.or(is_seen.then_some(Looked::Seen)) else {
+        let Some(looked) = refusal.or(seen.map(told)) else {
             return;
         };
         for reply in looking.replies.drain(..) {
@@ -63,6 +69,10 @@ impl Tracker {
 fn known(watch: &Watch) -> Option<Looked> {
     match watch.trouble() {
         Some(Trouble::Refused(error)) => Some(Looked::Refused(error.clone())),
-        Some(Trouble::Lost(_)) | None => watch.seen().map(|_| Looked::Seen),
+        Some(Trouble::Lost(_)) | None => watch.seen().map(told),
     }
+}
+
+fn told(seen: &Observation) -> Looked {
+    Looked::Seen(seen.kind.as_deref().map(Box::from))
 }

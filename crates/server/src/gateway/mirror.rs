@@ -15,6 +15,10 @@ use std::collections::HashMap;
 /// The code of the error of an operation whose task the cloud does not know.
 pub(crate) const UNKNOWN: &str = "UnknownTask";
 
+/// What is told while the cloud has no words.
+const WAITING: &str = "waiting in the cloud";
+const RUNNING: &str = "running in the cloud";
+
 /// An end of a resource that has been seen once.
 pub(crate) type Held = (Box<str>, ResourceStatus);
 
@@ -46,7 +50,7 @@ pub(crate) fn mirror(
                     .as_ref()
                     .map(|error| Box::new(fitting_failure(error))),
             };
-            news.take(&one.id, outcome);
+            news.take(&one.id, one.kind.as_deref(), outcome);
         }
     }
     if end.is_none() {
@@ -117,12 +121,12 @@ impl<'a> News<'a> {
         }
     }
 
-    fn take(&mut self, id: &str, outcome: Result) {
+    fn take(&mut self, id: &str, kind: Option<&str>, outcome: Result) {
         let known = self.known.get(id).copied();
         if known.is_none() {
             self.found.push(NewResource {
                 id: ResourceId::new(id),
-                kind: None,
+                kind: kind.map(|kind| cut(kind, limits::NAME_BYTES_MAX).into()),
                 input: None,
             });
             self.open += 1;
@@ -236,14 +240,20 @@ fn finish(end: Outcome, seen: Option<&Observation>) -> Finish {
     }
 }
 
+/// What the cloud has said of the task of an operation, without words of our own.
+pub(crate) fn message(operation: &Operation) -> Option<&str> {
+    let message = operation.progress.message.as_deref();
+    message.filter(|message| ![WAITING, RUNNING].contains(message))
+}
+
 /// How the task stands, in words: the cloud's, if it has any.
 fn words(seen: &Observation) -> &str {
     match (seen.message.as_deref(), &seen.state) {
         (Some(message), _) if !message.is_empty() => cut(message, limits::PAYLOAD_BYTES_MAX),
-        (_, Watched::Queued) => "waiting in the cloud",
+        (_, Watched::Queued) => WAITING,
         (_, Watched::Unclear(word)) => cut(word, limits::PAYLOAD_BYTES_MAX),
         (_, Watched::Running(_) | Watched::Succeeded | Watched::Failed | Watched::Partial) => {
-            "running in the cloud"
+            RUNNING
         }
     }
 }
@@ -299,12 +309,14 @@ mod tests {
 
     fn seen(state: Watched, resources: &[(&str, ResourceStatus)]) -> Observation {
         let resources = resources.iter().map(|(id, status)| Observed {
+            kind: None,
             id: (*id).to_owned(),
             status: *status,
             output: None,
             error: None,
         });
         Observation {
+            kind: None,
             state,
             resources: resources.collect(),
             output: None,

@@ -17,7 +17,7 @@ mod upstream;
 
 pub use upstream::{Callers, Upstream};
 
-pub(crate) use alias::Tracking;
+pub(crate) use alias::{Tracking, followed};
 pub(crate) use pass::passed_back;
 pub(crate) use tracker::run;
 
@@ -44,6 +44,8 @@ pub(crate) struct Gateway {
     looks: mpsc::UnboundedSender<Look>,
     /// What calls are passed on through, for each upstream.
     gates: Vec<Arc<Mutex<Gate>>>,
+    /// How long a lease lasts in a store that is shared, where another server has to notice that this one is gone.
+    takeover_millis: i64,
 }
 
 /// An upstream, and how it does.
@@ -79,8 +81,8 @@ pub(crate) enum Look {
 /// How a task stands that nobody follows yet.
 #[derive(Clone, Debug)]
 pub(crate) enum Looked {
-    /// The cloud has told.
-    Seen,
+    /// The cloud has told, and calls what is done this.
+    Seen(Option<Box<str>>),
     /// The cloud refused to tell.
     Refused(QueryError),
     /// The cloud did not answer.
@@ -91,6 +93,7 @@ impl Gateway {
     /// A gateway to these upstreams, and what its tracker will be told.
     pub(crate) fn new(
         upstreams: Vec<Upstream>,
+        takeover_millis: i64,
         now: Timestamp,
     ) -> (Self, mpsc::UnboundedReceiver<Look>) {
         let (looks, looked) = mpsc::unbounded_channel();
@@ -111,6 +114,7 @@ impl Gateway {
             upstreams,
             looks,
             gates,
+            takeover_millis,
         };
         (gateway, looked)
     }
@@ -120,17 +124,27 @@ impl Gateway {
         &self.upstreams
     }
 
-    /// The upstream that a call in a dialect is about, if the caller has one: its number.
+    /// The upstreams that a call in a dialect can be about, by their numbers: of each cloud the first one that serves
+    /// the caller. Clouds that share a dialect share paths too, and only their answers tell whose task it is.
     pub(crate) fn covering(
         &self,
         dialect: &str,
         path: &str,
         key: &Key,
         project: Option<&str>,
-    ) -> Option<usize> {
-        self.upstreams
-            .iter()
-            .position(|it| it.upstream.covers(dialect, path, project) && it.upstream.serves(key))
+    ) -> Vec<usize> {
+        let mut clouds = Vec::new();
+        let covers = |number: &usize| {
+            let upstream = &self.upstreams[*number].upstream;
+            let is_first = upstream.covers(dialect, path, project)
+                && upstream.serves(key)
+                && !clouds.contains(&upstream.cloud());
+            if is_first {
+                clouds.push(upstream.cloud());
+            }
+            is_first
+        };
+        (0..self.upstreams.len()).filter(covers).collect()
     }
 
     /// Since when what is known of a task is out of date, if it is.

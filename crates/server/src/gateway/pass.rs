@@ -88,9 +88,10 @@ impl App {
         wish: &Result<Wish<'_>, Fault>,
     ) -> Option<Result<Done, Fault>> {
         let name = asker.dialect.name();
-        let upstream = self
+        let covering = self
             .gateway
-            .covering(name, request.path, asker.key, asker.project)?;
+            .covering(name, request.path, asker.key, asker.project);
+        let upstream = *covering.first()?;
         let errand = match wish {
             Ok(Wish::Poll { .. }) => return None,
             Ok(Wish::Submit(order) | Wish::Manage(order)) if is_own(order) => return None,
@@ -113,7 +114,11 @@ impl App {
             Ok(received) => received,
             Err(fault) => return Some(Err(fault)),
         };
-        self.follow_submitted(upstream, asker, question, &received)
+        let kind = match &errand {
+            Errand::Known(order) => order.action.kind.as_str(),
+            Errand::Unknown(_) => "",
+        };
+        self.follow_submitted(upstream, asker, (question, kind), &received)
             .await;
         Some(Ok(Done::Passed(received)))
     }
@@ -152,7 +157,7 @@ impl App {
         &self,
         upstream: usize,
         asker: &Asker<'_>,
-        question: &Question,
+        (question, kind): (&Question, &str),
         received: &Received,
     ) {
         let Received {
@@ -165,8 +170,8 @@ impl App {
         let Some(Ok(task)) = id.map(|id| Task::new(cloud, &id)) else {
             return;
         };
-        let followed = self.follow(upstream, &task, asker.key, asker.project).await;
-        if let Err(fault) = followed {
+        let followed = self.follow(upstream, &task, kind, asker.key, asker.project);
+        if let Err(fault) = followed.await {
             tracing::warn!(%task, %fault, "a task whose submission was passed on is not followed yet");
         }
     }

@@ -34,8 +34,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const POLLS_MAX: usize = 64;
 /// How long a lease lasts in a store that is ours alone, where a server that starts anew takes up what it held.
 const LEASE_MILLIS: i64 = 3_600_000;
-/// How long it lasts in a store that is shared, where another server has to notice that this one is gone.
-const SHARED_LEASE_MILLIS: i64 = 60_000;
 /// How long the engine may hold back its answer to a wish for operations.
 const LEASE_WAIT_MILLIS: i64 = 30_000;
 /// How long a cloud that refuses to tell is left alone.
@@ -453,7 +451,7 @@ impl Tracker {
             return;
         };
         let seen = told.seen.map(Arc::new);
-        self.answer_looks(&task, seen.is_some(), refusal);
+        self.answer_looks(&task, seen.as_deref(), refusal);
         let operations = told.waiters.iter().filter_map(|waiter| match waiter {
             Waiter::Operation(key) => Some(*key),
             Waiter::Look => None,
@@ -553,7 +551,7 @@ const WORKER: &str = "gateway";
 
 fn lease_millis(app: &App) -> i64 {
     if app.engine.is_shared() {
-        SHARED_LEASE_MILLIS
+        app.gateway.takeover_millis
     } else {
         LEASE_MILLIS
     }

@@ -57,7 +57,7 @@ pub(crate) fn lent(ids: &Ids) -> Lent<'_> {
         request_id: RequestId(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef),
         now: SUBMITTED.plus_millis(5_000),
         catalogue: &CATALOGUE,
-        called: None,
+        followed: None,
     }
 }
 

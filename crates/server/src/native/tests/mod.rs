@@ -77,8 +77,12 @@ impl Bench {
             ..KindSettings::default()
         };
         let app = Arc::new(App {
-            gateway: crate::gateway::Gateway::new(Vec::new(), longrun_model::Timestamp::default())
-                .0,
+            gateway: crate::gateway::Gateway::new(
+                Vec::new(),
+                60_000,
+                longrun_model::Timestamp::default(),
+            )
+            .0,
             engine: Arc::new(Engine::start(
                 Arc::new(MemoryStore::default()),
                 Arc::new(SystemClock),
