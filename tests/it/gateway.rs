@@ -3,8 +3,10 @@
 //! Between the two is a line that a test can bend: it counts, cuts, throttles and slows down what passes.
 
 mod follow;
-mod line;
+pub(crate) mod line;
 mod pass;
+mod restarts;
+mod shared;
 mod trouble;
 
 use crate::api::Api;
@@ -12,12 +14,13 @@ use crate::program::{KEY_ID, KEY_SECRET, PROJECT, Program};
 use crate::wait::Place;
 use line::Line;
 use serde_json::{Value, json};
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// The key of callers. The cloud does not know it.
-const CALLER_ID: &str = "AKIDCALLEROFTHEGATEWAY";
-const CALLER_SECRET: &str = "SecretOfTheCallers0000000000000000001";
+pub(crate) const CALLER_ID: &str = "AKIDCALLEROFTHEGATEWAY";
+pub(crate) const CALLER_SECRET: &str = "SecretOfTheCallers0000000000000000001";
 /// The kind of the operations in the cloud.
 const KIND: &str = "cloud-work";
 
@@ -29,34 +32,20 @@ struct Stage {
     api: Api,
     place: Place,
     folder: TempDir,
-    _cloud: Program,
+    source: Option<Program>,
 }
 
 impl Stage {
     /// With an upstream for each of these dialects; `more` stands in each of their tables.
     async fn set_up(dialects: &[&str], more: &str) -> Self {
-        let cloud = Program::start("memory:");
-        let line = Line::to(cloud.address);
         let folder = tempfile::tempdir().expect("there is room for a folder");
-        let secret = folder.path().join("secret");
-        std::fs::write(&secret, KEY_SECRET).expect("the folder can be written to");
-        let tables = dialects.iter().map(|dialect| {
-            format!(
-                "[upstream.{dialect}]\ndialect = '{dialect}'\nendpoint = 'http://{}'\n\
-                 access_key = '{KEY_ID}'\nsecret_file = '{}'\nproject = '{PROJECT}'\n\
-                 pause_ms = 20\npause_max_ms = 100\n{more}\n",
-                line.address,
-                secret.display()
-            )
-        });
-        let config = folder.path().join("longrun.toml");
-        std::fs::write(&config, tables.collect::<String>()).expect("it can be written to");
+        let cloud = Program::start(&cloud_store(folder.path()));
+        let line = Line::to(cloud.address);
+        let upstreams: Vec<_> = dialects.iter().map(|it| (*it, line.address)).collect();
+        write_settings(folder.path(), &upstreams, more);
         let gateway = Self::start(folder.path());
         let api = Api::new(&gateway);
-        let caller = json!({
-            "id": CALLER_ID, "secret": CALLER_SECRET, "account": "dev", "projects": [PROJECT],
-        });
-        api.add_key(&caller).await;
+        api.add_key(&caller()).await;
         let mut place = Place::with_keys();
         for (id, secret) in [
             ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY"),
@@ -77,7 +66,7 @@ impl Stage {
             api,
             place,
             folder,
-            _cloud: cloud,
+            source: Some(cloud),
         }
     }
 
@@ -105,6 +94,22 @@ impl Stage {
         self.gateway = Some(gateway);
     }
 
+    /// Pulls the plug of the cloud and puts it in again. Nobody is there while `meanwhile` goes on.
+    fn restart_cloud(&mut self, meanwhile: impl FnOnce(&Line)) {
+        let source = self.source.take().expect("it runs");
+        let address = source.address;
+        source.kill();
+        meanwhile(&self.line);
+        let source = Program::start_at(&cloud_store(self.folder.path()), address);
+        self.cloud = Api::new(&source);
+        self.source = Some(source);
+    }
+
+    /// The operation with this id once it has ended.
+    async fn ended(&self, id: &str) -> Value {
+        self.api.get_when(id, |it| it["ended_at"].is_string()).await
+    }
+
     /// A task that runs in the cloud, and its lease.
     async fn task(&self, resources: &[&str]) -> (Value, Value) {
         let submitted = self.cloud.submit(KIND, resources).await;
@@ -124,6 +129,38 @@ impl Stage {
         let tracked = self.api.submit_as(&submission).await;
         id_of(&tracked)
     }
+}
+
+/// Writes the settings of a gateway: an upstream for each of these dialects, asked for where it listens with the key that
+/// it knows.
+pub(crate) fn write_settings(
+    folder: &Path,
+    upstreams: &[(&str, SocketAddr)],
+    more: &str,
+) -> PathBuf {
+    let secret = folder.join("secret");
+    std::fs::write(&secret, KEY_SECRET).expect("the folder can be written to");
+    let secret = secret.display();
+    let tables = upstreams.iter().map(|(dialect, address)| {
+        format!(
+            "[upstream.{dialect}]\ndialect = '{dialect}'\nendpoint = 'http://{address}'\n\
+             access_key = '{KEY_ID}'\nsecret_file = '{secret}'\nproject = '{PROJECT}'\n\
+             pause_ms = 20\npause_max_ms = 100\n{more}\n"
+        )
+    });
+    let config = folder.join("longrun.toml");
+    std::fs::write(&config, tables.collect::<String>()).expect("it can be written to");
+    config
+}
+
+/// Where the cloud keeps what it knows.
+fn cloud_store(folder: &Path) -> String {
+    format!("sqlite:{}", folder.join("cloud.db").display())
+}
+
+/// The key of callers, as it is added to a gateway.
+pub(crate) fn caller() -> Value {
+    json!({ "id": CALLER_ID, "secret": CALLER_SECRET, "account": "dev", "projects": [PROJECT] })
 }
 
 /// The id of an operation.

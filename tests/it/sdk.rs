@@ -13,6 +13,7 @@ mod submits;
 mod submits3;
 mod tccli;
 mod templates;
+mod through;
 mod words;
 
 use crate::postgres::Database;

@@ -3,6 +3,7 @@
 
 use crate::program::{KEY_ID, KEY_SECRET, PROJECT, Program, TOKEN};
 use serde_json::{Value, json};
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -34,37 +35,61 @@ async fn unmodified_clients_submit_and_wait() {
         return;
     };
     let folder = tempfile::tempdir().expect("there is room for a folder");
-    let settings = folder.path().join("longrun.toml");
+    let program = serve(folder.path());
+    let caller = Caller {
+        server: program.url(),
+        key: [KEY_ID, KEY_SECRET],
+        token: TOKEN,
+    };
+    caller.check(&python, folder.path());
+}
+
+/// A server that carries out what the clients submit.
+pub(crate) fn serve(folder: &Path) -> Program {
+    let settings = folder.join("executors.toml");
     std::fs::write(&settings, SETTINGS).expect("it can be written");
     let settings = settings.to_str().expect("it is text");
-    let program = Program::start_with("memory:", &["--config", settings], "info");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk/submits.py");
-    let output = Command::new(python)
-        .arg("-B")
-        .arg(script)
-        .env("HOME", folder.path())
-        .env("LONGRUN_SERVER", program.url())
-        .env("ALIBABA_CLOUD_ACCESS_KEY_ID", KEY_ID)
-        .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", KEY_SECRET)
-        .env("HUAWEICLOUD_SDK_AK", KEY_ID)
-        .env("HUAWEICLOUD_SDK_SK", KEY_SECRET)
-        .env("LONGRUN_TOKEN", TOKEN)
-        .env("HUAWEICLOUD_SDK_PROJECT_ID", PROJECT)
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("Python can be run");
-    assert!(output.status.success(), "{}", output.status);
-    let text = String::from_utf8(output.stdout).expect("the answers are text");
-    let saw = text.lines().map(|line| {
-        let line: Value = serde_json::from_str(line).expect("each line is JSON");
-        let client = line["client"].as_str().expect("it is a text").to_owned();
-        (client, line["saw"].clone())
-    });
-    let expected: Vec<_> = [classic_elb(), ecs()]
-        .into_iter()
-        .chain(bpstudio())
-        .collect();
-    assert_eq!(saw.collect::<Vec<_>>(), expected);
+    Program::start_with("memory:", &["--config", settings], "info")
+}
+
+/// Whom the clients call, and what they show.
+pub(crate) struct Caller<'t> {
+    pub(crate) server: String,
+    pub(crate) key: [&'t str; 2],
+    pub(crate) token: &'t str,
+}
+
+impl Caller<'_> {
+    /// Has all clients submit and wait, and compares what they saw.
+    pub(crate) fn check(&self, python: &OsStr, home: &Path) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk/submits.py");
+        let output = Command::new(python)
+            .arg("-B")
+            .arg(script)
+            .env("HOME", home)
+            .env("LONGRUN_SERVER", &self.server)
+            .env("ALIBABA_CLOUD_ACCESS_KEY_ID", self.key[0])
+            .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", self.key[1])
+            .env("HUAWEICLOUD_SDK_AK", self.key[0])
+            .env("HUAWEICLOUD_SDK_SK", self.key[1])
+            .env("LONGRUN_TOKEN", self.token)
+            .env("HUAWEICLOUD_SDK_PROJECT_ID", PROJECT)
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("Python can be run");
+        assert!(output.status.success(), "{}", output.status);
+        let text = String::from_utf8(output.stdout).expect("the answers are text");
+        let saw = text.lines().map(|line| {
+            let line: Value = serde_json::from_str(line).expect("each line is JSON");
+            let client = line["client"].as_str().expect("it is a text").to_owned();
+            (client, line["saw"].clone())
+        });
+        let expected: Vec<_> = [classic_elb(), ecs()]
+            .into_iter()
+            .chain(bpstudio())
+            .collect();
+        assert_eq!(saw.collect::<Vec<_>>(), expected);
+    }
 }
 
 fn classic_elb() -> (String, Value) {

@@ -2,6 +2,7 @@
 //! of their own and play the odd and damaged answers of real clouds.
 
 mod credentials;
+mod odd;
 mod refusals;
 mod server;
 mod stub;

@@ -1,4 +1,4 @@
-"""Alibaba Cloud BPStudio: GetExecuteOperationResult, signed with ACS3."""
+"""Alibaba Cloud BPStudio: GetExecuteOperationResult and ExecuteOperationASync, signed with ACS3."""
 
 import calendar
 import hashlib
@@ -16,6 +16,8 @@ AUTHORIZATION = re.compile(
     r"ACS3-HMAC-SHA256 Credential=([^,]+), ?SignedHeaders=([a-z0-9;-]+), ?Signature=([0-9a-f]{64})"
 )
 NONCES = set()
+# The parts that the operations play which are made here, one after the other.
+MADE = ["op-partial", "op-good"]
 
 
 def told(data, code=200, message=""):
@@ -62,6 +64,7 @@ PARTS = Parts({
     "op-object": [state("SUCCESS", arguments={"ip": ["10.0.0.1"]})],
     "op-denied": [error(403, "NoPermission", "You are not authorized.")],
     "op-business": [told({"Status": "SUCCESS"}, code=8004)],
+    "op-elsewhere": [error(400, "InvalidRegionId", "The specified region is not one of this service.")],
     "op-late": [state("SUCCESS")],  # asked for by a clock that is an hour behind
     "op/path _with*signs": [state("SUCCESS")],
 })
@@ -77,9 +80,15 @@ def answer(request):
         return error(404, "InvalidAccessKeyId.NotFound")
     if not signed(request, names.split(";"), given):
         return error(400, "SignatureDoesNotMatch", "Specified signature is not matched with our calculation.")
-    if (headers["x-acs-action"], headers["x-acs-version"]) != ("GetExecuteOperationResult", "2021-09-31"):
+    if headers["x-acs-version"] != "2021-09-31":
+        return error(404, "InvalidVersion")
+    form = dict(parse_qsl(request["query"]) + parse_qsl(request["body"].decode()))
+    if headers["x-acs-action"] == "ExecuteOperationASync":
+        attributes = json.loads(form["Attributes"])
+        is_whole = (form["ServiceType"], form["Operation"], attributes["instanceId"]) == ("ecs", "rename", "i-1")
+        return told(MADE.pop(0)) if is_whole else error(400, "InvalidParameter")
+    if headers["x-acs-action"] != "GetExecuteOperationResult":
         return error(404, "InvalidAction.NotFound")
-    form = dict(parse_qsl(request["body"].decode(), strict_parsing=True))
     ahead = HOUR if form["OperationId"] == "op-late" else 0
     stamp = calendar.timegm(time.strptime(headers["x-acs-date"], "%Y-%m-%dT%H:%M:%SZ"))
     if abs(stamp - time.time() - ahead) > WINDOW:

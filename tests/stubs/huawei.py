@@ -1,4 +1,5 @@
-"""Huawei Cloud: the job query of ELB, ECS and EVS, with a token or signed with SDK-HMAC-SHA256, and the identity service.
+"""Huawei Cloud: the job query of ELB, ECS and EVS and the making of a load balancer, with a token or signed with
+SDK-HMAC-SHA256, and the identity service.
 
 The first token that is handed out is taken back after two polls, as happens to real ones.
 """
@@ -53,7 +54,12 @@ def sub_jobs(*statuses):
 
 DONE = job("SUCCESS", {"elb": {"id": "elb-1"}})
 
+# The job that makes a balancer fails. Clients that were not made for this stub send nothing but hexadecimal ids.
+MADE = "f" * 32
+BATCH = "b" * 32
+
 V1_0 = Parts({
+    MADE: [job("RUNNING"), job("FAIL", error_code="ELB.1009", fail_reason="CreateIPTask-fail:no address is free")],
     "good": [job("INIT"), job("RUNNING"), DONE],
     # A job of which nearly everything is missing, and words in another case.
     "bare": [as_json({"status": "RUNNING", "job_id": "j"}), as_json({"status": "Success", "entities": None})],
@@ -73,6 +79,8 @@ V1_0 = Parts({
 })
 
 V1 = Parts({
+    BATCH: [job("INIT", sub_jobs()), job("RUNNING", sub_jobs("SUCCESS", "RUNNING", "INIT")),
+            job("FAIL", sub_jobs("SUCCESS", "FAIL", "SUCCESS"), job_type="rebootServer", error_code="Ecs.0000")],
     "batch": [job("INIT", sub_jobs()), job("RUNNING", sub_jobs("SUCCESS", "RUNNING", "INIT")),
               job("FAIL", sub_jobs("SUCCESS", "FAIL", "SUCCESS"), error_code="Ecs.0000", fail_reason="one failed")],
     "volume": [job("WAITING_EXECUTE"), job("RUNNING", {"sub_jobs": []}), job("SUCCESS", {"volume_id": "vol-1"})],
@@ -82,6 +90,8 @@ V1 = Parts({
 def answer(request):
     if request["path"] == "/v3/auth/tokens":
         return log_in(request)
+    if (request["method"], request["path"]) == ("POST", "/v1.0/%s/elbaas/loadbalancers" % PROJECT):
+        return check_caller(request, "") or make_balancer(json.loads(request["body"]))
     match = JOB.fullmatch(request["path"])
     if not match or request["method"] != "GET":
         return gateway_error(404, "APIGW.0101", "The API does not exist")
@@ -93,6 +103,12 @@ def answer(request):
         return service_error(403, "ELB.1000", "not your project")
     parts = V1 if version == "v1" else V1_0
     return parts.next(name) or service_error(404, "ELB.1002", "no such job")
+
+
+def make_balancer(wish):
+    if (wish["name"], wish["type"], wish["bandwidth"]) != ("lb", "External", 5):
+        return service_error(400, "ELB.1001", "not what it should be")
+    return as_json({"uri": "/v1/%s/jobs/%s" % (PROJECT, MADE), "job_id": MADE})
 
 
 def check_caller(request, name):

@@ -1,4 +1,5 @@
-"""Tencent Cloud, API 2.0: DescriptionOperationResult of bare metal and DescribeNetTaskResult of vpc."""
+"""Tencent Cloud, API 2.0: DescriptionOperationResult of bare metal and DescribeNetTaskResult of vpc, and a submission of
+each."""
 
 import base64
 import hashlib
@@ -75,15 +76,23 @@ VPC = Parts({
           net(0, data={"total": 1, "detail": [{"id": "sg-1"}]})],
     "4": [error(4000, "(29258)gone", "InvalidResource")],
     "5": [error(29254, "not allowed")],
+    "6": [net(0)],  # asked for by a clock that is an hour behind
 })
 
 ACTIONS = {"DescriptionOperationResult": BM, "DescribeNetTaskResult": VPC}
 
+# What they must be given, and the part that the task plays which they make.
+SUBMISSIONS = {
+    "RebootDevice": ({"instanceIds.0": "cpm-1", "instanceIds.1": "cpm-2"}, 2),
+    "ModifyService": ({"serviceId": "ppm-web", "service.0": "tcp:80"}, 2),
+}
+
 
 def answer(request):
-    if request["method"] != "GET" or request["path"] != "/v2/index.php":
-        return error(4600, "this stub wants a GET of /v2/index.php")
-    pairs = parse_qsl(request["query"], keep_blank_values=True, strict_parsing=True, errors="strict")
+    if request["method"] not in ("GET", "POST") or request["path"] != "/v2/index.php":
+        return error(4600, "this stub wants a GET or a POST of /v2/index.php")
+    text = request["query"] if request["method"] == "GET" else request["body"].decode()
+    pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict")
     parameters = dict(pairs)
     if len(parameters) != len(pairs):
         return error(4000, "a parameter is given twice")
@@ -94,8 +103,12 @@ def answer(request):
     if not signed(request, parameters):
         return error(4100, "the signature does not match", "AuthFailure")
     task = parameters.get("taskId", "")
+    wanted, part = SUBMISSIONS.get(parameters.get("Action"), (None, None))
+    if part:
+        is_whole = wanted.items() <= parameters.items()
+        return told({"taskId": part}) if is_whole else error(4000, "a parameter is missing")
     parts = ACTIONS.get(parameters.get("Action"))
-    ahead = HOUR if parts is BM and task == "8" else 0
+    ahead = HOUR if (parts, task) in ((BM, "8"), (VPC, "6")) else 0
     if abs(int(parameters["Timestamp"]) - time.time() - ahead) > WINDOW:
         late = error(4500, "the Timestamp is outside the window", "ReplayAttack")
         late.clock_ahead = ahead

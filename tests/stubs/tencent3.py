@@ -1,4 +1,5 @@
-"""Tencent Cloud, API 3.0: DescribeOperationResult of bm, DescribeVpcTaskResult and DescribeTaskResult of vpc."""
+"""Tencent Cloud, API 3.0: DescribeOperationResult of bm, DescribeVpcTaskResult and DescribeTaskResult of vpc, and a
+submission for each."""
 
 import hashlib
 import hmac
@@ -18,6 +19,10 @@ AUTHORIZATION = re.compile(
 
 def told(**fields):
     return as_json({"Response": {**fields, "RequestId": "5b9d8c1e-0000-4000-8000-000000000001"}})
+
+
+def submitted(**fields):
+    return as_json({"Response": {"RequestId": "5b9d8c1e-0000-4000-8000-000000000002", **fields}})
 
 
 def error(code, message="no"):
@@ -41,6 +46,7 @@ BM = Parts({
     "6": [error("AuthFailure.UnauthorizedOperation")],
     "7": [DONE],  # asked for by a clock that is an hour behind
     "8": [error("InvalidAction")],
+    "9": [error("UnsupportedRegion", "ap-beijing is not a region of this API")],
 })
 
 UUID = "481e9b6e-81d1-4859-b8cf-%012d"
@@ -51,6 +57,7 @@ VPC = Parts({
                told(Status="FAILED", Output="the address is in use",
                     Result=[{"ResourceId": "eni-1", "Status": "SUCCESS"}, {"ResourceId": "eni-2", "Status": "FAILED"}])],
     UUID % 3: [told(Status="WAITING"), error("RequestLimitExceeded.UinLimitExceeded"), told(Status="success", Output=None)],
+    UUID % 4: [told(Status="SUCCESS", Output="")],  # asked for by a clock that is an hour behind
     "42": [told(TaskId=42, Result="RUNNING"), told(TaskId=42, Result="SUCCESS")],
 })
 
@@ -58,6 +65,13 @@ SERVICES = {
     ("2018-04-23", "DescribeOperationResult"): ("bm", BM),
     ("2017-03-12", "DescribeVpcTaskResult"): ("vpc", VPC),
     ("2017-03-12", "DescribeTaskResult"): ("vpc", VPC),
+}
+
+# What they must be given, and the part that the task plays which they make.
+SUBMISSIONS = {
+    ("2018-04-23", "RebootDevices"): ("bm", {"InstanceIds": ["cpm-1", "cpm-2"]}, {"TaskId": 2}),
+    ("2017-03-12", "DeleteHaVip"): ("vpc", {"HaVipId": "havip-1"}, {"RequestId": UUID % 2}),
+    ("2017-03-12", "ReleaseAddresses"): ("vpc", {"AddressIds": ["eip-1"]}, {"TaskId": "42"}),
 }
 
 
@@ -74,11 +88,17 @@ def answer(request):
         return error("AuthFailure.SecretIdNotFound")
     if date != time.strftime("%Y-%m-%d", time.gmtime(int(stamp))) or not signed(request, date, service, names, given):
         return error("AuthFailure.SignatureFailure")
-    wanted, parts = SERVICES.get((headers["x-tc-version"], headers["x-tc-action"]), (None, None))
+    action = (headers["x-tc-version"], headers["x-tc-action"])
+    if action in SUBMISSIONS:
+        wanted, parameters, made = SUBMISSIONS[action]
+        if service != wanted:
+            return error("InvalidAction")
+        return submitted(**made) if json.loads(request["body"]) == parameters else error("InvalidParameter")
+    wanted, parts = SERVICES.get(action, (None, None))
     if service != wanted:
         return error("InvalidAction")
     task = json.loads(request["body"])["TaskId"]
-    ahead = HOUR if parts is BM and task == 7 else 0
+    ahead = HOUR if (parts is BM and task == 7) or task == UUID % 4 else 0
     if abs(int(stamp) - time.time() - ahead) > WINDOW:
         late = error("AuthFailure.SignatureExpire", "the timestamp is outside the window")
         late.clock_ahead = ahead

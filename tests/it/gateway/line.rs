@@ -2,8 +2,8 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// What the line does with a request.
@@ -23,27 +23,38 @@ pub(super) enum Bend {
 }
 
 /// The line. It goes on until the test ends.
-pub(super) struct Line {
-    pub(super) address: SocketAddr,
+pub(crate) struct Line {
+    pub(crate) address: SocketAddr,
     bend: Arc<AtomicU8>,
     passed: Arc<AtomicUsize>,
+    carried: Arc<Mutex<Vec<Carried>>>,
+}
+
+/// A request that got an answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Carried {
+    pub(crate) request: String,
+    pub(crate) reply: String,
 }
 
 impl Line {
     /// A straight line to a server.
-    pub(super) fn to(server: SocketAddr) -> Self {
+    pub(crate) fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let line = Self {
             address: listener.local_addr().expect("it is bound"),
             bend: Arc::default(),
             passed: Arc::default(),
+            carried: Arc::default(),
         };
         let (bend, passed) = (Arc::clone(&line.bend), Arc::clone(&line.passed));
+        let carried = Arc::clone(&line.carried);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (bend, number) = (bend.load(SeqCst), passed.fetch_add(1, SeqCst));
+                let carried = Arc::clone(&carried);
                 // Whoever asks hears of it by an answer that does not come.
-                std::thread::spawn(move || _ = carry(stream, server, bend, number));
+                std::thread::spawn(move || _ = carry(stream, server, bend, number, &carried));
             }
         });
         line
@@ -54,14 +65,27 @@ impl Line {
         self.bend.store(bend as u8, SeqCst);
     }
 
+    /// The last request that has these words in it and got an answer.
+    pub(crate) fn last(&self, words: &str) -> Option<Carried> {
+        let carried = self.carried.lock().expect("nobody panicked");
+        let of_words = carried.iter().rfind(|it| it.request.contains(words));
+        of_words.cloned()
+    }
+
     /// How many requests came so far.
-    pub(super) fn passed(&self) -> usize {
+    pub(crate) fn passed(&self) -> usize {
         self.passed.load(SeqCst)
     }
 }
 
 /// Carries one request, and its answer if there is to be one. Each has a connection of its own.
-fn carry(mut caller: TcpStream, server: SocketAddr, bend: u8, number: usize) -> io::Result<()> {
+fn carry(
+    mut caller: TcpStream,
+    server: SocketAddr,
+    bend: u8,
+    number: usize,
+    carried: &Mutex<Vec<Carried>>,
+) -> io::Result<()> {
     let request = read_request(&mut caller)?;
     let is = |it: Bend| bend == it as u8;
     if is(Bend::Cut) {
@@ -99,6 +123,12 @@ fn carry(mut caller: TcpStream, server: SocketAddr, bend: u8, number: usize) -> 
     there.write_all(&request[split..])?;
     let mut reply = Vec::new();
     there.read_to_end(&mut reply)?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let one = Carried {
+        request: text(&request),
+        reply: text(&reply),
+    };
+    carried.lock().expect("nobody panicked").push(one);
     caller.write_all(&reply)
 }
 
@@ -110,7 +140,7 @@ fn answer(caller: &mut TcpStream, status: &str, body: &str) -> io::Result<()> {
 }
 
 /// The head of a request, and as much of a body as it announces.
-fn read_request(caller: &mut TcpStream) -> io::Result<Vec<u8>> {
+pub(crate) fn read_request(caller: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut request = Vec::new();
     let mut chunk = [0; 4096];
     loop {

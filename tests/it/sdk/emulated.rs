@@ -50,7 +50,7 @@ impl Stage {
     }
 }
 
-fn address(emulator: &Emulator) -> SocketAddr {
+pub(super) fn address(emulator: &Emulator) -> SocketAddr {
     let (_, address) = emulator.url.split_once("://").expect("it is a URL");
     address.parse().expect("it listens on an address")
 }
@@ -85,7 +85,7 @@ fn the_example_of_vpc_runs_as_it_is_printed() {
 }
 
 /// The first submission of each kind succeeds, the second one fails, the third one fails in part: at the second poll.
-fn scenario() -> String {
+pub(super) fn scenario() -> String {
     const SHELF: &str = "
         [[shelf]]
         dialect = 'tencent-vpc'
@@ -112,9 +112,9 @@ fn scenario() -> String {
 }
 
 /// What a client submits, with `#` for the number of the submission, where it finds the id, and what it is told when that has succeeded, failed, failed in part.
-type Row = (Client, &'static str, Value, &'static str, [&'static str; 3]);
+pub(super) type Row = (Client, &'static str, Value, &'static str, [&'static str; 3]);
 
-fn rows() -> [Row; 6] {
+pub(super) fn rows() -> [Row; 6] {
     let attributes = json!({ "instanceId": "i-1", "regionId": "cn-hangzhou" });
     [
         (
@@ -194,12 +194,17 @@ fn submissions_end_as_their_scripts_say() {
         }
         assert_eq!(seen, expected, "{action}");
     }
-    check_what_is_left(&mut stage, &made);
+    check_what_is_left(&made, |client, action, parameters| {
+        stage.submit(client, action, parameters)
+    });
 }
 
 /// What the clouds keep has changed as those that succeeded wanted, and as no other did: `made` are the load balancers.
-fn check_what_is_left(stage: &mut Stage, made: &[Value]) {
-    let listed = stage.submit(
+pub(super) fn check_what_is_left(
+    made: &[Value],
+    mut call: impl FnMut(&str, &str, &Value) -> Value,
+) {
+    let listed = call(
         "qcloudapi-vpc",
         "DescribeService",
         &json!({ "serviceId": "ppm-web" }),
@@ -209,7 +214,7 @@ fn check_what_is_left(stage: &mut Stage, made: &[Value]) {
         json!(["tcp:81"]),
         "{listed}"
     );
-    let listed = stage.submit("keystone-token", "GET /loadbalancers", &json!({}));
+    let listed = call("keystone-token", "GET /loadbalancers", &json!({}));
     let left = listed["loadbalancers"].as_array().into_iter().flatten();
     let mut left: Vec<_> = left.map(|one| one["id"].to_string()).collect();
     let mut made: Vec<_> = made.iter().map(Value::to_string).collect();

@@ -8,20 +8,22 @@ use std::path::Path;
 use std::process::Command;
 
 /// The program, and where it is to call.
-struct Tccli<'t> {
-    program: OsString,
-    home: &'t Path,
-    endpoint: String,
+pub(super) struct Tccli<'t> {
+    pub(super) program: OsString,
+    pub(super) home: &'t Path,
+    pub(super) endpoint: String,
+    /// The key, and its secret.
+    pub(super) key: [&'t str; 2],
 }
 
 impl Tccli<'_> {
     /// What a call answers, or the code of its refusal.
-    fn call(&self, words: &[&str]) -> Result<Value, String> {
+    pub(super) fn call(&self, words: &[&str]) -> Result<Value, String> {
         let mut command = Command::new(&self.program);
         command
             .args(words)
             .args(["--endpoint", &self.endpoint, "--region", "ap-guangzhou"])
-            .args(["--secretId", KEY_ID, "--secretKey", KEY_SECRET])
+            .args(["--secretId", self.key[0], "--secretKey", self.key[1]])
             .env("HOME", self.home)
             .env("NO_PROXY", "*");
         let output = command.output().expect("the program can be run");
@@ -54,6 +56,7 @@ async fn check(program: &OsStr) {
         program: program.to_owned(),
         home: home.path(),
         endpoint: server.url(),
+        key: [KEY_ID, KEY_SECRET],
     };
     let machines = r#"["cpm-1","cpm-2"]"#;
     let made = tccli.call(&["bm", "RebootDevices", "--InstanceIds", machines]);

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -14,8 +15,14 @@ pub(crate) struct Stub {
 
 impl Stub {
     /// Starts the stub of a cloud; nothing if there is no Python.
-    pub(super) fn start(cloud: &str) -> Option<Self> {
+    pub(crate) fn start(cloud: &str) -> Option<Self> {
         Self::run("stub.py", Some(cloud))
+    }
+
+    /// The address that it listens on.
+    pub(crate) fn address(&self) -> SocketAddr {
+        let (_, address) = self.url.split_once("://").expect("it is a URL");
+        address.parse().expect("it listens on an address")
     }
 
     /// Starts a script that tells the port that it listens on; nothing if there is no Python.

@@ -37,6 +37,14 @@ async fn check(
     Some(ran.with_status(worst))
 }
 
+/// A clock that is an hour behind is told, and by how much.
+fn check_clock(ran: &Ran, target: &str) {
+    let troubles = format!("{:?}", ran.story(target));
+    assert!(troubles.contains("ahead of this machine's"), "{troubles}");
+    let is_an_hour = troubles.contains("59m") || troubles.contains("1h");
+    assert!(is_an_hour, "{troubles}");
+}
+
 /// What went over the screen of a target, without troubles.
 fn statuses(ran: &Ran, target: &str) -> Vec<String> {
     let story = ran.story(target).into_iter();
@@ -74,13 +82,7 @@ async fn tencent_bare_metal() {
         statuses(&ran, "tencent-bm:1"),
         ["running", "running", "succeeded"]
     );
-    // The wrong clock is told, and by how much.
-    let troubles = format!("{:?}", ran.story("tencent-bm:8"));
-    assert!(troubles.contains("ahead of this machine's"), "{troubles}");
-    assert!(
-        troubles.contains("59m") || troubles.contains("1h"),
-        "{troubles}"
-    );
+    check_clock(&ran, "tencent-bm:8");
     // Keys, ids and statuses are cleaned of the damage; what is no end is not told as one.
     let ends = ran.ends();
     let resources = &ends["tencent-bm:2"]["resources"];
@@ -103,8 +105,12 @@ async fn tencent_private_network() {
         ("3", 0, "sg-1"),
         ("4", 6, "(29258)gone"),
         ("5", 7, "29254: not allowed"),
+        ("6", 0, "succeeded"),
     ];
-    check("tencent", "tencent-vpc", &rows, &[], 1).await;
+    let Some(ran) = check("tencent", "tencent-vpc", &rows, &[], 1).await else {
+        return;
+    };
+    check_clock(&ran, "tencent-vpc:6");
 }
 
 #[tokio::test]
@@ -118,15 +124,17 @@ async fn tencent_bare_metal_in_the_third_version() {
         ("6", 7, "AuthFailure.UnauthorizedOperation"),
         ("7", 0, "succeeded"),
         ("8", 8, "InvalidAction"),
+        (
+            "9",
+            8,
+            "UnsupportedRegion: ap-beijing is not a region of this API",
+        ),
     ];
-    check(
-        "tencent3",
-        "tencent-bm3",
-        &rows,
-        &["--region", "ap-beijing"],
-        1,
-    )
-    .await;
+    let region = ["--region", "ap-beijing"];
+    let Some(ran) = check("tencent3", "tencent-bm3", &rows, &region, 1).await else {
+        return;
+    };
+    check_clock(&ran, "tencent-bm3:7");
 }
 
 #[tokio::test]
@@ -139,10 +147,14 @@ async fn tencent_private_network_in_the_third_version() {
             "the address is in use",
         ),
         ("481e9b6e-81d1-4859-b8cf-000000000003", 0, "succeeded"),
+        ("481e9b6e-81d1-4859-b8cf-000000000004", 0, "succeeded"),
         ("42", 0, "succeeded"),
         ("43", 6, "ResourceNotFound"),
     ];
-    check("tencent3", "tencent-vpc3", &rows, &[], 1).await;
+    let Some(ran) = check("tencent3", "tencent-vpc3", &rows, &[], 1).await else {
+        return;
+    };
+    check_clock(&ran, &format!("tencent-vpc3:{}", rows[3].0));
 }
 
 #[tokio::test]
@@ -165,12 +177,18 @@ async fn alibaba() {
         ("op-denied", 7, "NoPermission: You are not authorized."),
         ("op-business", 6, "8004"),
         ("op-late", 0, "succeeded"),
+        (
+            "op-elsewhere",
+            8,
+            "InvalidRegionId: The specified region is not one of this service.",
+        ),
         ("op/path _with*signs", 0, "succeeded"),
     ];
     let arguments = ["--resource-group", "rg-ours"];
     let Some(ran) = check("alibaba", "alibaba-bpstudio", &rows, &arguments, 1).await else {
         return;
     };
+    check_clock(&ran, "alibaba-bpstudio:op-late");
     let told = statuses(&ran, "alibaba-bpstudio:op-four");
     assert_eq!(told, ["unclear", "unclear", "succeeded"]);
     let error = &ran.ends()["alibaba-bpstudio:op-partial"]["resources"][1]["error"];
@@ -198,6 +216,7 @@ async fn huawei_load_balancers() {
     let Some(ran) = check("huawei", "huawei-elb", &rows, &[], 1).await else {
         return;
     };
+    check_clock(&ran, "huawei-elb:late");
     let told = format!("{:?}", ran.story("huawei-elb:trouble"));
     assert!(told.contains("titled “Gateway Timeout”"), "{told}");
 }
