@@ -224,7 +224,7 @@ fn odd(stream: &mut TcpStream, odd: Odd, good: &str) -> io::Result<()> {
                 stream,
                 "HTTP/1.1 {OK}\r\ntransfer-encoding: chunked\r\n\r\n"
             )?;
-            let chunk = [&b"10000\r\n"[..], &[b' '; 0x10000], b"\r\n"].concat();
+            let chunk = [&b"10000\r\n"[..], &vec![b' '; 0x10000], b"\r\n"].concat();
             loop {
                 stream.write_all(&chunk)?;
             }

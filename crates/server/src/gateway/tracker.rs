@@ -67,7 +67,7 @@ struct Tracked {
 
 /// Something that has been done in the background.
 enum Done {
-    Polled(usize, Turn, Polled),
+    Polled(usize, Turn, Box<Polled>),
     Told(OperationKey, u64, Told),
     Beaten(OperationKey, u64, Result<(), EngineError>),
 }
@@ -383,7 +383,7 @@ impl Tracker {
             // Getting a token takes time, too.
             let polled = tokio::time::timeout(2 * PATIENCE, asking).await;
             let late = |_| Answer::Lost("there was no answer in time".into()).into();
-            Done::Polled(upstream, turn, polled.unwrap_or_else(late))
+            Done::Polled(upstream, turn, Box::new(polled.unwrap_or_else(late)))
         };
         self.doing.push(polling.boxed());
     }
@@ -405,7 +405,7 @@ impl Tracker {
 
     fn take_in(&mut self, done: Done) {
         match done {
-            Done::Polled(upstream, turn, polled) => self.answered(upstream, turn, polled),
+            Done::Polled(upstream, turn, polled) => self.answered(upstream, turn, *polled),
             Done::Told(key, fence, told) => {
                 let Some(tracked) = self.tracked.get_mut(&key).filter(|it| it.fence == fence)
                 else {
