@@ -43,7 +43,7 @@ pub use document::{Document, PutDocument};
 pub use error::StoreError;
 pub use feed::{Changed, Changes, Cursor, Queued};
 pub use limits::{Limits, Share};
-pub use memory::MemoryStore;
+pub use memory::{MemoryStore, SharedMemory};
 pub use postgres::{PostgresStore, PostgresUrl, PostgresUrlError};
 pub use query::{Due, Filter, HistoryEntry, Page};
 pub use sqlite::{SqliteStore, backup};

@@ -18,6 +18,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
+mod shared;
+
+pub use shared::SharedMemory;
+
 /// A store in memory.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
@@ -55,6 +59,21 @@ impl MemoryStore {
             state: Mutex::new(state),
         }
     }
+
+    /// Commits `writes`; `told` is shown what is saved.
+    fn run(
+        &self,
+        writes: Vec<Write>,
+        now: Timestamp,
+        told: impl FnOnce(&Changes),
+    ) -> Result<Committed, StoreError> {
+        let mut state = self.state.lock();
+        state.round = Round::default();
+        let (changes, results) = workset::run(&mut *state, writes, now)?;
+        told(&changes);
+        state.save(changes);
+        Ok(results)
+    }
 }
 
 impl Store for MemoryStore {
@@ -63,13 +82,7 @@ impl Store for MemoryStore {
         writes: Vec<Write>,
         now: Timestamp,
     ) -> BoxFuture<'_, Result<Committed, StoreError>> {
-        let mut state = self.state.lock();
-        state.round = Round::default();
-        let committed = workset::run(&mut *state, writes, now).map(|(changes, results)| {
-            state.save(changes);
-            results
-        });
-        ready(committed).boxed()
+        ready(self.run(writes, now, |_| ())).boxed()
     }
 
     fn limit(&self, limits: Limits) {

@@ -359,11 +359,13 @@ impl<T: Tables> Workset<'_, T> {
             length_millis: wish.length_millis,
         };
         let now = self.now;
-        // What this commit has touched may stand in the queue otherwise than it is stored.
+        // What this commit has changed may stand in the queue otherwise than it is stored. Who publishes the commit calls
+        // a worker for that; for what it has only looked at, nobody would.
         let Self {
             tables, touched, ..
         } = self;
-        let waiting = tables.waiting(wish, &|key| touched.contains_key(&key))?;
+        let is_changed = |key| touched.get(&key).is_some_and(|one| one.changed);
+        let waiting = tables.waiting(wish, &is_changed)?;
         let mut leased = Vec::with_capacity(waiting.len());
         for key in waiting {
             let Some(touched) = self.touch(key, command.touch())? else {

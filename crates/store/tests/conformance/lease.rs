@@ -2,7 +2,7 @@
 
 use crate::bed::{
     Bed, LEASE, key, keys, lease_command, leased, operation, progress, release, report, result,
-    results, wish, wish_of,
+    results, under, wish, wish_of,
 };
 use longrun_model::{Command, FinishStatus, KindName, Phase, Rejected, ResourceStatus, Submission};
 use longrun_store::{Limits, Refused, Share, Write};
@@ -105,7 +105,7 @@ pub(crate) fn what_a_wish_leaves_is_there_for_the_next(bed: &mut Bed) {
         bed.submit(of(account, "reboot", 0));
     }
     let found = bed.commit(vec![
-        crate::bed::write(key(3), Command::Heartbeat { fence: 1 }),
+        crate::bed::write(key(3), Command::Cancel),
         Write::Lease(wish(3)),
         Write::Lease(wish(3)),
     ]);
@@ -117,8 +117,25 @@ pub(crate) fn what_a_wish_leaves_is_there_for_the_next(bed: &mut Bed) {
     assert_eq!(found, [vec![1, 5, 6], vec![2, 4]]);
 }
 
-/// What a commit has touched is handed out by the next one, not by itself.
-pub(crate) fn what_the_same_commit_has_touched_is_left_out(bed: &mut Bed) {
+/// What a commit has only looked at, it hands out: nobody is told of it, and nobody would come back for it.
+pub(crate) fn what_the_same_commit_has_looked_at_is_handed_out(bed: &mut Bed) {
+    let submission = under(operation(1), "again", 1);
+    bed.submit(submission.clone());
+    let second = bed.submit(operation(2));
+    let found = bed.commit(vec![
+        Write::Submit(submission),
+        crate::bed::write(second, report(7, Vec::new())),
+        Write::Lease(wish(9)),
+    ]);
+    let found = leased(found.into_iter().nth(2).unwrap().unwrap());
+    assert_eq!(keys(&found), [1, 2]);
+    for operation in &found {
+        assert_eq!(**operation, bed.get(operation.key));
+    }
+}
+
+/// What a commit has changed is handed out by the next one, not by itself.
+pub(crate) fn what_the_same_commit_has_changed_is_left_out(bed: &mut Bed) {
     let cancelled = bed.submit(operation(1));
     let untouched = bed.submit(operation(1));
     let found = bed.commit(vec![

@@ -88,7 +88,8 @@ suite! {
         a_lease_hands_out_the_whole_operation
         wishes_in_one_commit_share_what_waits
         what_a_wish_leaves_is_there_for_the_next
-        what_the_same_commit_has_touched_is_left_out
+        what_the_same_commit_has_looked_at_is_handed_out
+        what_the_same_commit_has_changed_is_left_out
         an_old_fence_changes_nothing
         what_is_held_is_not_leased
         a_heartbeat_moves_the_end_and_is_not_seen
