@@ -1,18 +1,17 @@
 //! The commands of many callers, committed together.
 //!
-//! One thread takes everything that waits and has it committed in one transaction. While a flush of the disk runs, the
-//! next group gathers: the slower the disk, the larger the groups. A lone command finds the thread idle and waits for
-//! nobody.
+//! One loop takes everything that waits and has it committed in one transaction. While a flush of the disk runs, the
+//! next group gathers: the slower the disk, the larger the groups. A lone command finds the loop idle and waits for
+//! nobody. A server gives the loop a thread of its own, since a disk takes its time.
 
 use crate::EngineError;
 use crate::engine::Shared;
 use crate::figures::add;
 use longrun_model::{Command, Operation, Report};
-use longrun_store::{Committed, Write, Written};
-use parking_lot::{Condvar, Mutex};
+use longrun_store::{Committed, StoreError, Write, Written};
+use parking_lot::Mutex;
 use std::sync::Arc;
-use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 /// Writes in one commit.
 const GROUP_MAX: usize = 2_048;
@@ -29,7 +28,22 @@ struct Job {
 #[derive(Default)]
 pub(crate) struct Commits {
     line: Mutex<Line>,
-    arrived: Condvar,
+    arrived: Notify,
+}
+
+/// A caller that waits for its answer. If it goes just when it is answered, it has not heard what it was handed.
+struct Hearing<'c> {
+    commits: &'c Commits,
+    answered: oneshot::Receiver<Result<Written, EngineError>>,
+}
+
+impl Drop for Hearing<'_> {
+    fn drop(&mut self) {
+        self.answered.close();
+        if let Ok(Ok(Written::Leased(operations))) = self.answered.try_recv() {
+            self.commits.hand_back(&operations);
+        }
+    }
 }
 
 #[derive(Default)]
@@ -43,7 +57,31 @@ impl Commits {
     pub(crate) async fn commit(&self, write: Write) -> Result<Written, EngineError> {
         let (answer, answered) = oneshot::channel();
         self.push(Job { write, answer })?;
-        answered.await.unwrap_or(Err(EngineError::Unavailable))
+        let mut hearing = Hearing {
+            commits: self,
+            answered,
+        };
+        let heard = (&mut hearing.answered).await;
+        heard.unwrap_or(Err(EngineError::Unavailable))
+    }
+
+    /// Gives back leases that nobody has heard of, so that the operations need not wait for them to end.
+    fn hand_back(&self, operations: &[Arc<Operation>]) {
+        for operation in operations {
+            let report = Report {
+                fence: operation.fence,
+                release: true,
+                ..Report::default()
+            };
+            let write = Write::Command {
+                key: operation.key,
+                account: None,
+                command: Command::Report(report),
+            };
+            let (answer, _) = oneshot::channel();
+            // If the line is closed or full, the lease ends by itself.
+            let _ = self.push(Job { write, answer });
+        }
     }
 
     /// How many writes wait.
@@ -73,57 +111,77 @@ impl Commits {
     }
 
     /// The next group; none once the line is closed and empty.
-    fn next_group(&self) -> Option<Vec<Job>> {
-        let mut line = self.line.lock();
-        while line.jobs.is_empty() {
-            if line.closed {
+    async fn next_group(&self) -> Option<Vec<Job>> {
+        loop {
+            let is_closed = {
+                let mut line = self.line.lock();
+                if !line.jobs.is_empty() {
+                    return Some(line.take_group());
+                }
+                line.closed
+            };
+            if is_closed {
                 return None;
             }
-            self.arrived.wait(&mut line);
+            // Whoever comes first in an empty line says so, even if nobody listens yet.
+            self.arrived.notified().await;
         }
-        if line.jobs.len() <= GROUP_MAX {
-            return Some(std::mem::take(&mut line.jobs));
-        }
-        let rest = line.jobs.split_off(GROUP_MAX);
-        Some(std::mem::replace(&mut line.jobs, rest))
     }
 }
 
-/// Commits groups until the line is closed. Runs on a thread of its own.
-pub(crate) fn run(shared: &Arc<Shared>, runtime: &Handle) {
-    let _closing = Closing(&shared.commits);
-    while let Some(group) = shared.commits.next_group() {
-        let (writes, answers): (Vec<_>, Vec<_>) =
-            group.into_iter().map(|job| (job.write, job.answer)).unzip();
-        let count = writes.len() as u64;
-        let now = shared.now();
-        match runtime.block_on(shared.store.commit(writes, now)) {
-            Ok(committed) => {
-                add(&shared.figures.commits, 1);
-                add(&shared.figures.writes, count);
-                answer(shared, committed, answers);
-            }
-            Err(error) => {
-                add(&shared.figures.failed_commits, 1);
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    writes = count,
-                    "a commit failed"
-                );
-                for answer in answers {
-                    // A caller that has gone needs no answer.
-                    let _ = answer.send(Err(EngineError::Unavailable));
-                }
-            }
+impl Line {
+    fn take_group(&mut self) -> Vec<Job> {
+        if self.jobs.len() <= GROUP_MAX {
+            return std::mem::take(&mut self.jobs);
         }
+        let rest = self.jobs.split_off(GROUP_MAX);
+        std::mem::replace(&mut self.jobs, rest)
     }
-    if let Err(error) = runtime.block_on(shared.store.rest()) {
+}
+
+/// Commits groups until the line is closed.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let _closing = Closing(&shared.commits);
+    while let Some(group) = shared.commits.next_group().await {
+        commit_group(&shared, group).await;
+    }
+    if let Err(error) = shared.store.rest().await {
         let error = &error as &dyn std::error::Error;
         tracing::warn!(error, "the store is whole, but not at rest");
     }
 }
 
-/// Closes the line when the thread that serves it ends, however it ends: nobody shall wait for an answer in vain.
+async fn commit_group(shared: &Shared, group: Vec<Job>) {
+    let (writes, answers): (Vec<_>, Vec<_>) =
+        group.into_iter().map(|job| (job.write, job.answer)).unzip();
+    let count = writes.len() as u64;
+    let now = shared.now();
+    match shared.store.commit(writes, now).await {
+        Ok(committed) => {
+            add(&shared.figures.commits, 1);
+            add(&shared.figures.writes, count);
+            answer(shared, committed, answers);
+        }
+        Err(error) => {
+            add(&shared.figures.failed_commits, 1);
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                writes = count,
+                "a commit failed"
+            );
+            if let StoreError::OutcomeUnknown { .. } = error {
+                // If it was made after all, nobody is told what it has done.
+                shared.look_again();
+            }
+            for answer in answers {
+                // A caller that has gone needs no answer.
+                let _ = answer.send(Err(EngineError::Unavailable));
+            }
+        }
+    }
+}
+
+/// Closes the line when the loop that serves it ends, however it ends: nobody shall wait for an answer in vain.
 struct Closing<'c>(&'c Commits);
 
 impl Drop for Closing<'_> {
@@ -147,27 +205,8 @@ fn answer(
         // A caller that has gone needs no answer, but must not keep what it was handed.
         if let Err(Ok(Written::Leased(operations))) = answer.send(result.map_err(EngineError::from))
         {
-            hand_back(shared, &operations);
+            shared.commits.hand_back(&operations);
         }
-    }
-}
-
-/// Gives back leases that nobody has heard of, so that the operations need not wait for them to end.
-fn hand_back(shared: &Shared, operations: &[Arc<Operation>]) {
-    for operation in operations {
-        let report = Report {
-            fence: operation.fence,
-            release: true,
-            ..Report::default()
-        };
-        let write = Write::Command {
-            key: operation.key,
-            account: None,
-            command: Command::Report(report),
-        };
-        let (answer, _) = oneshot::channel();
-        // If the line is closed or full, the lease ends by itself.
-        let _ = shared.commits.push(Job { write, answer });
     }
 }
 

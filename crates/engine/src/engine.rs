@@ -5,7 +5,7 @@ use crate::figures::{Figures, StuckFigures, add};
 use crate::leases::WaitingWorkers;
 use crate::watch::Watchers;
 use crate::{Clock, EngineError, commits, feed, ticks};
-use futures_util::future::{FutureExt, select_all};
+use futures_util::future::{AbortHandle, BoxFuture, FutureExt, abortable};
 use longrun_model::{
     Account, Command, Operation, OperationKey, Phase, RefusedResult, Rejected, StuckRule,
     Submission, Timestamp, limits,
@@ -19,7 +19,6 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
 
 /// How often a waiting worker looks by itself.
 const LOOK_MILLIS: i64 = 1_000;
@@ -56,10 +55,18 @@ pub type Observer = Box<dyn Fn(&Operation) + Send + Sync>;
 /// Takes commands, answers questions, and lets time pass.
 pub struct Engine {
     pub(crate) shared: Arc<Shared>,
+    /// The thread that commits, if the engine has started one.
     committer: Mutex<Option<JoinHandle<()>>>,
-    ticker: AbortHandle,
-    /// What reads of other servers' commits, if there may be any.
-    reader: Option<AbortHandle>,
+    /// What ends its other loops.
+    tasks: Vec<AbortHandle>,
+}
+
+/// What goes on in an engine while it runs: to be run by whoever has not let it [start](Engine::start) by itself.
+pub struct Loops {
+    /// Commits what stands in line. Ends once the engine has stopped and the line is empty.
+    pub commits: BoxFuture<'static, ()>,
+    /// Lets time pass, and hears of other servers if there may be any. They end when the engine stops.
+    pub tasks: Vec<BoxFuture<'static, ()>>,
 }
 
 /// What a command did.
@@ -78,8 +85,15 @@ impl Shared {
         Timestamp::from_millis(self.latest.fetch_max(now, SeqCst).max(now))
     }
 
+    /// Ends when so much time has passed. The clock says when that is, and not the engine's time: that stands still for
+    /// as long as the clock is behind, if somebody has set it back.
+    pub(crate) fn sleep(&self, millis: i64) -> BoxFuture<'static, ()> {
+        let until = self.clock.now().plus_millis(millis);
+        self.clock.sleep_until(until)
+    }
+
     /// Waits until nobody is to wait any more.
-    async fn ending(&self) {
+    pub(crate) async fn ending(&self) {
         // The sender lives as long as whoever waits here, so this cannot fail.
         let _ = self.ending.subscribe().wait_for(|ending| *ending).await;
     }
@@ -100,11 +114,28 @@ impl Shared {
 }
 
 impl Shared {
-    /// Calls a worker when the end of an operation may have made room for another one.
+    /// Nobody knows what has happened: nothing that is kept in memory is shown any more, everybody who waits looks by
+    /// themselves, and so does whoever lets time pass.
+    pub(crate) fn look_again(&self) {
+        self.cache.clear();
+        self.watchers.tell_all();
+        self.workers.pass_on();
+        self.alarm.note(self.now());
+    }
+
+    /// Calls workers when the end of an operation may have made room: for another one of its kind, whoever's it is, and
+    /// for another one of its account, whatever it is.
     fn free(&self, operation: &Operation) {
         let Operation { account, kind, .. } = operation;
-        if operation.lease.is_none() && self.limits.read().concern(account, kind) {
-            self.workers.call(account, kind);
+        if operation.lease.is_some() {
+            return;
+        }
+        let limits = self.limits.read();
+        if limits.kinds.contains_key(kind) {
+            self.workers.call_for_kind(kind);
+        }
+        if limits.share(account).running_max.is_some() {
+            self.workers.call_for_account(account);
         }
     }
 }
@@ -112,6 +143,22 @@ impl Shared {
 impl Engine {
     /// Starts an engine over `store`. Must be called within a tokio runtime.
     pub fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        let (engine, loops) = Self::parts(store, clock);
+        let runtime = Handle::current();
+        let committer = std::thread::Builder::new()
+            .name("commits".into())
+            .spawn(move || runtime.block_on(loops.commits))
+            .expect("the system has room for one more thread at the start");
+        *engine.committer.lock() = Some(committer);
+        loops.tasks.into_iter().for_each(|task| {
+            tokio::spawn(task);
+        });
+        engine
+    }
+
+    /// An engine over `store` that starts nothing, and what must be run for it to work: on which thread, and whose turn
+    /// it is, is up to whoever runs it.
+    pub fn parts(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> (Self, Loops) {
         let is_shared = store.is_shared();
         let shared = Arc::new(Shared {
             store,
@@ -128,19 +175,25 @@ impl Engine {
             ending: watch::Sender::new(false),
             observer: OnceLock::new(),
         });
-        let (committing, runtime) = (Arc::clone(&shared), Handle::current());
-        let committer = std::thread::Builder::new()
-            .name("commits".into())
-            .spawn(move || commits::run(&committing, &runtime))
-            .expect("the system has room for one more thread at the start");
-        let ticker = tokio::spawn(ticks::run(Arc::clone(&shared))).abort_handle();
-        let reader = is_shared.then(|| tokio::spawn(feed::run(Arc::clone(&shared))).abort_handle());
-        Self {
-            shared,
-            committer: Mutex::new(Some(committer)),
-            ticker,
-            reader,
+        let mut endless = vec![ticks::run(Arc::clone(&shared)).boxed()];
+        if is_shared {
+            endless.push(feed::run(Arc::clone(&shared)).boxed());
         }
+        let (tasks, handles) = endless
+            .into_iter()
+            .map(abortable)
+            .map(|(task, handle)| (task.map(|_| ()).boxed(), handle))
+            .unzip();
+        let loops = Loops {
+            commits: commits::run(Arc::clone(&shared)).boxed(),
+            tasks,
+        };
+        let engine = Self {
+            shared,
+            committer: Mutex::default(),
+            tasks: handles,
+        };
+        (engine, loops)
     }
 
     /// Holds the leases that are given from here on to these limits.
@@ -177,7 +230,8 @@ impl Engine {
         self.shared.ending.send_replace(true);
     }
 
-    /// Takes no more commands, commits those that wait, and ends. Blocks until that is done.
+    /// Takes no more commands, commits those that wait, and ends. Blocks until that is done, if the engine has started
+    /// by itself.
     pub fn stop(&self) {
         self.end_tasks();
         self.shared.commits.close();
@@ -189,8 +243,7 @@ impl Engine {
     }
 
     fn end_tasks(&self) {
-        self.ticker.abort();
-        self.reader.iter().for_each(AbortHandle::abort);
+        self.tasks.iter().for_each(AbortHandle::abort);
     }
 
     /// Whether other servers may commit to the same store.
@@ -354,24 +407,24 @@ impl Engine {
         wish: LeaseWish,
         wait_millis: i64,
     ) -> Result<Vec<Arc<Operation>>, EngineError> {
-        let give_up_at = self.now().plus_millis(wait_millis);
+        let mut patience = self.shared.sleep(wait_millis);
         let leased = self.lease_now(&wish).await?;
         if !leased.is_empty() || wait_millis <= 0 {
             return Ok(leased);
         }
-        let worker = self.shared.workers.join(&wish);
-        let mut patience = self.shared.clock.sleep_until(give_up_at);
+        let mut worker = self.shared.workers.join(&wish);
         loop {
             let leased = self.lease_now(&wish).await?;
+            worker.followed();
             if !leased.is_empty() {
                 return Ok(leased);
             }
-            let look_at = self.now().plus_millis(LOOK_MILLIS);
             tokio::select! {
-                () = worker.called() => (),
-                () = self.shared.clock.sleep_until(look_at) => (),
-                () = &mut patience => return self.lease_now(&wish).await,
+                biased;
                 () = self.shared.ending() => return Ok(Vec::new()),
+                () = &mut patience => return self.lease_now(&wish).await,
+                () = worker.called() => (),
+                () = self.shared.sleep(LOOK_MILLIS) => (),
             }
             worker.follow();
         }
@@ -410,7 +463,8 @@ impl Engine {
         Ok(operation)
     }
 
-    async fn read(&self, key: OperationKey) -> Result<Arc<Operation>, EngineError> {
+    /// The operation with this key and all its resources.
+    pub(crate) async fn read(&self, key: OperationKey) -> Result<Arc<Operation>, EngineError> {
         let place = match self.shared.cache.look(key).await {
             Looked::Found(operation) => {
                 add(&self.shared.figures.cache_hits, 1);
@@ -428,97 +482,6 @@ impl Engine {
         let operation = Arc::new(stored.ok_or(EngineError::NotFound)?);
         place.fill(&operation);
         Ok(operation)
-    }
-
-    /// The operation once it has ended, or as it is after `wait_millis`.
-    pub async fn wait_for_end(
-        &self,
-        key: OperationKey,
-        account: Option<&Account>,
-        wait_millis: i64,
-    ) -> Result<Arc<Operation>, EngineError> {
-        self.wait(key, account, wait_millis, |_, ended| ended).await
-    }
-
-    /// The operation once its version is past `since`, or as it is after `wait_millis`.
-    pub async fn wait_for_change(
-        &self,
-        key: OperationKey,
-        account: Option<&Account>,
-        wait_millis: i64,
-        since: u64,
-    ) -> Result<Arc<Operation>, EngineError> {
-        self.wait(key, account, wait_millis, |version, _| version > since)
-            .await
-    }
-
-    async fn wait(
-        &self,
-        key: OperationKey,
-        account: Option<&Account>,
-        wait_millis: i64,
-        is_enough: impl Fn(u64, bool) -> bool,
-    ) -> Result<Arc<Operation>, EngineError> {
-        let operation = self.get(key, account).await?;
-        if is_enough(operation.version, operation.phase.is_ended()) || wait_millis <= 0 {
-            return Ok(operation);
-        }
-        let give_up_at = self.now().plus_millis(wait_millis);
-        let mut watcher = self
-            .shared
-            .watchers
-            .watch(key)
-            .ok_or(EngineError::TooManyWatchers)?;
-        let mut patience = self.shared.clock.sleep_until(give_up_at);
-        loop {
-            // It may have changed before the watch began, and whoever may have missed something has to look.
-            let operation = self.get(key, account).await?;
-            if is_enough(operation.version, operation.phase.is_ended()) {
-                return Ok(operation);
-            }
-            tokio::select! {
-                () = watcher.changed(|seen| is_enough(seen.version, seen.ended)) => (),
-                () = &mut patience => return self.get(key, account).await,
-                () = self.shared.ending() => return self.get(key, account).await,
-            }
-        }
-    }
-
-    /// Waits up to `wait_millis` until one of the operations is no longer held as it is now: it was to be cancelled, or
-    /// the lease with this fence was lost, or it has ended. A lease is given by its operation and its fence.
-    pub async fn wait_for_order(
-        &self,
-        leases: &[(OperationKey, u64)],
-        wait_millis: i64,
-    ) -> Result<(), EngineError> {
-        if leases.is_empty() {
-            return Ok(());
-        }
-        let give_up_at = self.now().plus_millis(wait_millis);
-        let ordered = leases
-            .iter()
-            .map(|(key, fence)| self.ordered(*key, *fence).boxed());
-        tokio::select! {
-            (ordered, _, _) = select_all(ordered) => ordered,
-            () = self.shared.clock.sleep_until(give_up_at) => Ok(()),
-            () = self.shared.ending() => Ok(()),
-        }
-    }
-
-    /// Waits until an operation is no longer held under `fence`, or is to be cancelled.
-    async fn ordered(&self, key: OperationKey, fence: u64) -> Result<(), EngineError> {
-        let watcher = self.shared.watchers.watch(key);
-        let mut watcher = watcher.ok_or(EngineError::TooManyWatchers)?;
-        loop {
-            let operation = self.read(key).await?;
-            if operation.phase != Phase::Running || operation.fence != fence {
-                return Ok(());
-            }
-            // Most changes are what the worker itself has told.
-            watcher
-                .changed(|seen| seen.version > operation.version)
-                .await;
-        }
     }
 
     /// Operations without their resources, newest first.

@@ -48,17 +48,14 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 
 /// Waits until it is time for the next look.
 async fn pause(shared: &Shared) {
-    let now = shared.now();
     let is_waited = shared.watchers.count() > 0 || shared.workers.count() > 0;
     if is_waited {
-        shared
-            .clock
-            .sleep_until(now.plus_millis(PAUSE_MILLIS))
-            .await;
+        shared.sleep(PAUSE_MILLIS).await;
         return;
     }
     tokio::select! {
-        () = shared.clock.sleep_until(now.plus_millis(IDLE_MILLIS)) => (),
+        biased;
+        () = shared.sleep(IDLE_MILLIS) => (),
         () = shared.watchers.begun() => (),
         () = shared.workers.joined() => (),
     }
@@ -67,9 +64,7 @@ async fn pause(shared: &Shared) {
 /// Tells everybody here what others have done.
 fn take(shared: &Shared, changes: &Changes) {
     if changes.missed {
-        shared.cache.clear();
-        shared.watchers.tell_all();
-        shared.workers.pass_on();
+        shared.look_again();
     }
     for changed in &changes.changed {
         shared.cache.forget(changed.key);

@@ -6,7 +6,7 @@
 use longrun_model::{Account, KindName, Operation};
 use longrun_store::LeaseWish;
 use parking_lot::Mutex;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::AcqRel};
 use tokio::sync::Notify;
@@ -30,6 +30,8 @@ struct Waiting {
 pub(crate) struct WaitingWorker {
     workers: Arc<WaitingWorkers>,
     waiting: Arc<Waiting>,
+    /// Whether it has been called, and it is not known yet what it finds.
+    follows: bool,
 }
 
 impl Waiting {
@@ -61,6 +63,7 @@ impl WaitingWorkers {
         WaitingWorker {
             workers: Arc::clone(self),
             waiting,
+            follows: false,
         }
     }
 
@@ -78,6 +81,28 @@ impl WaitingWorkers {
         waiting
             .iter()
             .find(|one| one.would_take(account, kind) && one.call());
+    }
+
+    /// Calls workers when there may be room for one more operation of this kind: one for each account.
+    pub(crate) fn call_for_kind(&self, kind: &KindName) {
+        let mut accounts = HashSet::new();
+        for one in self.waiting.lock().iter() {
+            let account = one.account.as_ref();
+            if one.kinds.contains(kind) && !accounts.contains(&account) && one.call() {
+                accounts.insert(account);
+            }
+        }
+    }
+
+    /// Calls workers when there may be room for one more operation of this account: one for each kind.
+    pub(crate) fn call_for_account(&self, account: &Account) {
+        let mut kinds = HashSet::new();
+        for one in self.waiting.lock().iter() {
+            let serves = one.account.as_ref().is_none_or(|own| own == account);
+            if serves && one.kinds.iter().any(|kind| !kinds.contains(kind)) && one.call() {
+                kinds.extend(&one.kinds);
+            }
+        }
     }
 
     /// How many workers wait.
@@ -105,8 +130,13 @@ impl WaitingWorker {
     }
 
     /// Says that the call is being followed: the next operation may call again.
-    pub(crate) fn follow(&self) -> bool {
-        self.waiting.called.swap(false, AcqRel)
+    pub(crate) fn follow(&mut self) {
+        self.follows |= self.waiting.called.swap(false, AcqRel);
+    }
+
+    /// Says that it was found out whether there is something to do.
+    pub(crate) fn followed(&mut self) {
+        self.follows = false;
     }
 }
 
@@ -116,7 +146,7 @@ impl Drop for WaitingWorker {
             .waiting
             .lock()
             .retain(|one| !Arc::ptr_eq(one, &self.waiting));
-        if self.waiting.called.swap(false, AcqRel) {
+        if self.waiting.called.swap(false, AcqRel) || self.follows {
             self.workers.pass_on();
         }
     }

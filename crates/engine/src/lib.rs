@@ -3,7 +3,8 @@
 //! The engine takes commands from many callers, has them committed together by one thread, tells each caller what came
 //! of it, wakes whoever waits for the operation, hands waiting operations to waiting workers, and lets time pass: lease
 //! ends, deadlines, retention. It decides nothing about an operation, which is the model's part, and knows no wire.
-//! It reads no clock by itself: one is handed to it.
+//! It reads no clock by itself: one is handed to it. Nor does it leave anything to chance: where several things have
+//! happened, the order in which they are looked at is fixed, so that a run can be told again from a seed.
 
 mod cache;
 mod clock;
@@ -15,9 +16,10 @@ mod figures;
 mod kept;
 mod leases;
 mod ticks;
+mod waits;
 mod watch;
 
 pub use clock::Clock;
-pub use engine::{Commanded, Engine, Observer};
+pub use engine::{Commanded, Engine, Loops, Observer};
 pub use error::EngineError;
 pub use figures::{Figures, Snapshot, StuckFigures};

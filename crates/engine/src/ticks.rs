@@ -46,39 +46,45 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     loop {
         // From here on, a timer that is set rings even if the look at the store just missed it.
         shared.alarm.next.store(i64::MAX, SeqCst);
-        let now = shared.now();
-        let next_at = match shared.store.due(now, TICKS_MAX).await {
+        let (next_at, pause_millis) = match shared.store.due(shared.now(), TICKS_MAX).await {
             Ok(due) => {
                 let ticked = tick(&shared, due.keys).await;
-                if ticked {
-                    due.next_at
+                let pause_millis = if ticked {
+                    SLEEP_MILLIS_MAX
                 } else {
-                    Some(now.plus_millis(PAUSE_MILLIS))
-                }
+                    PAUSE_MILLIS
+                };
+                (due.next_at.filter(|_| ticked), pause_millis)
             }
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "the timers could not be read"
                 );
-                Some(now.plus_millis(PAUSE_MILLIS))
+                (None, PAUSE_MILLIS)
             }
         };
-        let latest = shared.now().plus_millis(SLEEP_MILLIS_MAX);
-        let wake_at = next_at.map_or(latest, |next_at| next_at.min(latest));
-        sleep(&shared, wake_at).await;
+        sleep(&shared, next_at, pause_millis).await;
     }
 }
 
-/// Sleeps until `wake_at`, or until the timer that is set meanwhile and runs out first. Most timers that are set run out
-/// later, and all of them ring: none makes the store be asked before its time.
-async fn sleep(shared: &Shared, wake_at: Timestamp) {
+/// Sleeps until `next_at`, or until the timer that is set meanwhile and runs out first, but not longer than
+/// `pause_millis`. Most timers that are set run out later, and all of them ring: none makes the store be asked before
+/// its time.
+async fn sleep(shared: &Shared, next_at: Option<Timestamp>, pause_millis: i64) {
     let alarm = &shared.alarm;
-    let wake_at = wake_at.as_millis();
+    let next = next_at.map_or(i64::MAX, Timestamp::as_millis);
+    let mut pause = shared.sleep(pause_millis);
     loop {
-        let known = alarm.next.fetch_min(wake_at, SeqCst).min(wake_at);
+        let known = alarm.next.fetch_min(next, SeqCst).min(next);
+        // If the clock was set back, it is behind what it has said already, and would let this sleep on.
+        if known <= shared.now().as_millis() {
+            return;
+        }
         tokio::select! {
+            biased;
             () = shared.clock.sleep_until(Timestamp::from_millis(known)) => return,
+            () = &mut pause => return,
             () = alarm.earlier.notified() => (),
         }
     }

@@ -37,9 +37,4 @@ impl Limits {
     pub fn share(&self, account: &Account) -> Share {
         self.accounts.get(account).copied().unwrap_or(self.usual)
     }
-
-    /// Whether the end of such an operation may let another one begin.
-    pub fn concern(&self, account: &Account, kind: &KindName) -> bool {
-        self.kinds.contains_key(kind) || self.share(account).running_max.is_some()
-    }
 }
