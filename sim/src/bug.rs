@@ -1,17 +1,19 @@
-//! Bugs that are planted between the world and its store, to see that an invariant catches them.
+//! Bugs that are planted, to see that an invariant catches them: most of them between the engine and its store, so that
+//! the one hears of something else than the other has done, and some between the engine and its callers.
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use longrun_model::{
-    Busy, Change, Command, Exclusive, Operation, OperationKey, ReleaseReason, Resource,
+    Busy, Change, Command, Exclusive, Operation, OperationKey, ReleaseReason, Report, Resource,
     ResourceStatus, Resources, RetryScope, Submission, Timestamp,
 };
 use longrun_store::{
-    AccessKey, Committed, Document, Due, Filter, HistoryEntry, Limits, Page, Store, StoreError,
-    Write, Written,
+    AccessKey, Changes, Committed, Cursor, Document, Due, Filter, HistoryEntry, Limits, Page,
+    Refused, Store, StoreError, Write, Written,
 };
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// A way to be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,15 +64,43 @@ pub enum Bug {
     Patient,
     /// What would wait in line is refused.
     Impatient,
-    /// Operations of one kind are never handed out.
+    /// The time of operations of one kind never comes.
     ForgottenKind,
+    /// As many operations run at once as there are.
+    NoLimits,
+    /// Now and then a commit never comes to an end.
+    SilentCommit,
+    /// A commit of which nobody knows whether it was made is made once more.
+    CommitTwice,
+    /// A caller whose command was not committed is told that it was.
+    HiddenFault,
+    /// What a command has done is not put into the cache.
+    UntoldCache,
+    /// Nobody calls a worker when there is something new to do.
+    UntoldWorkers,
+    /// Nobody takes note of when a lease will end.
+    UnnotedAlarm,
+    /// What other servers do is not heard of.
+    DeafFeed,
+    /// A worker that is gone keeps what it has not heard of.
+    KeptLease,
+    /// A caller looks first and begins to watch later.
+    LateWatch,
+    /// A worker that waits for orders hears none.
+    UnheardOrder,
+    /// Who is to wait waits for half the time.
+    HastyWait,
+    /// Who is to wait waits ten times as long.
+    LongWait,
+    /// Who waits asks again and again.
+    BusyWait,
 }
 
 /// A store with a bug.
 pub(crate) struct Buggy {
-    pub(crate) store: Arc<dyn Store>,
+    store: Mutex<Arc<dyn Store>>,
     pub(crate) bug: Option<Bug>,
-    pub(crate) state: Mutex<State>,
+    state: Mutex<State>,
 }
 
 /// What a bug remembers.
@@ -86,18 +116,23 @@ pub(crate) struct State {
 impl Buggy {
     pub(crate) fn new(store: Arc<dyn Store>, bug: Option<Bug>) -> Self {
         Self {
-            store,
+            store: Mutex::new(store),
             bug,
             state: Mutex::default(),
         }
     }
 
-    fn is(&self, bug: Bug) -> bool {
-        self.bug == Some(bug)
+    /// Puts another store in place of the one that it had.
+    pub(crate) fn replace(&self, store: Arc<dyn Store>) {
+        *self.store.lock() = store;
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().expect("nobody panics while holding it")
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store.lock())
+    }
+
+    pub(crate) fn is(&self, bug: Bug) -> bool {
+        self.bug == Some(bug)
     }
 
     /// Puts the fence that is good now into a worker's command.
@@ -110,7 +145,7 @@ impl Buggy {
         else {
             return Ok(write);
         };
-        let current = self.store.get(key).await?.map_or(0, |one| one.fence);
+        let current = self.store().get(key).await?.map_or(0, |one| one.fence);
         let mut command = command;
         if let Command::Report(report) = &mut command {
             report.fence = current;
@@ -127,7 +162,7 @@ impl Buggy {
         mut writes: Vec<Write>,
         now: Timestamp,
     ) -> Result<Committed, StoreError> {
-        self.state().commits += 1;
+        self.state.lock().commits += 1;
         if self.is(Bug::StaleFence) {
             let mut fenced = Vec::with_capacity(writes.len());
             for write in writes {
@@ -138,10 +173,12 @@ impl Buggy {
         for write in &mut writes {
             self.mistake(write);
         }
-        if self.is(Bug::LostCommit) && self.state().commits.is_multiple_of(9) {
+        let commands = |write: &Write| matches!(write, Write::Command { .. });
+        let loses = self.is(Bug::LostCommit) && writes.iter().all(commands);
+        if loses && self.state.lock().commits.is_multiple_of(9) {
             return self.pretend(&writes).await;
         }
-        let mut committed = self.store.commit(writes, now).await?;
+        let mut committed = self.store().commit(writes, now).await?;
         for written in committed.iter_mut().flatten() {
             self.spoil(written);
         }
@@ -154,9 +191,9 @@ impl Buggy {
         for write in writes {
             let mut found = None;
             if let Write::Command { key, .. } = write {
-                found = self.store.get(*key).await?;
+                found = self.store().get(*key).await?;
             }
-            committed.push(found.map_or(Ok(Written::Leased(Vec::new())), |operation| {
+            committed.push(found.map_or(Err(Refused::NotFound), |operation| {
                 Ok(Written::Commanded {
                     was: operation.phase,
                     operation: Arc::new(operation),
@@ -170,14 +207,34 @@ impl Buggy {
     }
 
     fn spoil(&self, written: &mut Written) {
-        let Written::Leased(leased) = written else {
-            return;
-        };
-        let mut state = self.state();
-        for operation in leased.iter() {
+        match written {
+            Written::Leased(leased) => self.spoil_leases(leased),
+            Written::Submitted(submitted) if self.is(Bug::UntoldWorkers) => {
+                Arc::make_mut(&mut submitted.operation).kind = "nobody's".into();
+            }
+            Written::Commanded { operation, .. } if self.is(Bug::UntoldCache) => {
+                let state = self.state.lock();
+                if let Some(old) = state.leased.get(&operation.key) {
+                    *operation = Arc::new(Operation::clone(old));
+                }
+            }
+            Written::Submitted(_)
+            | Written::SubmittedAll(_)
+            | Written::Commanded { .. }
+            | Written::AccessKey
+            | Written::Document(_) => (),
+        }
+    }
+
+    fn spoil_leases(&self, leased: &mut Vec<Arc<Operation>>) {
+        let mut state = self.state.lock();
+        for operation in leased.iter_mut() {
             let known = state.leased.insert(operation.key, Arc::clone(operation));
             if known.is_none() {
                 state.fresh.insert(operation.key, (**operation).clone());
+            }
+            if self.is(Bug::UnnotedAlarm) {
+                Arc::make_mut(operation).lease = None;
             }
         }
         if self.is(Bug::SharedFence)
@@ -192,8 +249,8 @@ impl Buggy {
     fn mistake(&self, write: &mut Write) {
         match write {
             Write::Submit(submission) => self.mistake_submission(submission),
-            Write::Lease(wish) if self.is(Bug::ForgottenKind) => {
-                wish.kinds.pop();
+            Write::Command { command, .. } if self.is(Bug::KeptLease) && hands_back(command) => {
+                *command = Command::Tick;
             }
             Write::SubmitAll(_)
             | Write::Command { .. }
@@ -212,6 +269,9 @@ impl Buggy {
             Some(_) | None => 0,
         };
         submission.deadline_at = submission.deadline_at.map(|at| at.plus_millis(moved));
+        if self.is(Bug::ForgottenKind) && submission.kind.as_str() == "once" {
+            submission.not_before = Some(Timestamp::from_millis(i64::MAX / 4));
+        }
         if self.is(Bug::Hurry) {
             submission.not_before = None;
         }
@@ -240,7 +300,7 @@ impl Buggy {
         let Some(bug) = self.bug else {
             return Some(operation);
         };
-        let state = self.state();
+        let state = self.state.lock();
         let first = state.fresh.get(&operation.key);
         let ended = operation.phase.is_ended();
         match bug {
@@ -290,7 +350,21 @@ impl Buggy {
             | Bug::NoLines
             | Bug::Patient
             | Bug::Impatient
-            | Bug::ForgottenKind => (),
+            | Bug::ForgottenKind
+            | Bug::NoLimits
+            | Bug::SilentCommit
+            | Bug::CommitTwice
+            | Bug::HiddenFault
+            | Bug::UntoldCache
+            | Bug::UntoldWorkers
+            | Bug::UnnotedAlarm
+            | Bug::DeafFeed
+            | Bug::KeptLease
+            | Bug::LateWatch
+            | Bug::UnheardOrder
+            | Bug::HastyWait
+            | Bug::LongWait
+            | Bug::BusyWait => (),
         }
         Some(operation)
     }
@@ -311,6 +385,12 @@ impl Buggy {
         }
         entries
     }
+}
+
+/// Whether this is how an engine gives back what nobody has heard of.
+fn hands_back(command: &Command) -> bool {
+    let empty = |report: &Report| report.results.is_empty() && report.finish.is_none();
+    matches!(command, Command::Report(report) if report.release && empty(report))
 }
 
 /// Changes the resources of an operation, and its tally with them.
@@ -337,19 +417,21 @@ impl Store for Buggy {
     }
 
     fn limit(&self, limits: Limits) {
-        self.store.limit(limits);
+        if !self.is(Bug::NoLimits) {
+            self.store().limit(limits);
+        }
     }
 
     fn get(&self, key: OperationKey) -> BoxFuture<'_, Result<Option<Operation>, StoreError>> {
         async move {
-            let found = self.store.get(key).await?;
+            let found = self.store().get(key).await?;
             Ok(found.and_then(|operation| self.show(operation)))
         }
         .boxed()
     }
 
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Page, StoreError>> {
-        self.store.list(filter)
+        async move { self.store().list(filter).await }.boxed()
     }
 
     fn history(
@@ -359,7 +441,7 @@ impl Store for Buggy {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<HistoryEntry>, StoreError>> {
         async move {
-            let found = self.store.history(key, after, limit).await?;
+            let found = self.store().history(key, after, limit).await?;
             Ok(self.retell(found))
         }
         .boxed()
@@ -369,18 +451,38 @@ impl Store for Buggy {
         if self.is(Bug::DeafTimers) {
             return std::future::ready(Ok(Due::default())).boxed();
         }
-        self.store.due(now, limit)
+        async move { self.store().due(now, limit).await }.boxed()
     }
 
     fn document(&self, name: &str) -> BoxFuture<'_, Result<Option<Document>, StoreError>> {
-        self.store.document(name)
+        let name = name.to_owned();
+        async move { self.store().document(&name).await }.boxed()
     }
 
     fn access_keys(&self) -> BoxFuture<'_, Result<Vec<AccessKey>, StoreError>> {
-        self.store.access_keys()
+        async move { self.store().access_keys().await }.boxed()
     }
 
     fn id_secret(&self, proposal: [u8; 16]) -> BoxFuture<'_, Result<[u8; 16], StoreError>> {
-        self.store.id_secret(proposal)
+        async move { self.store().id_secret(proposal).await }.boxed()
+    }
+
+    fn is_shared(&self) -> bool {
+        self.store().is_shared()
+    }
+
+    fn changes(&self, since: Cursor) -> BoxFuture<'_, Result<Changes, StoreError>> {
+        async move {
+            let changes = self.store().changes(since).await?;
+            if self.is(Bug::DeafFeed) {
+                let cursor = changes.cursor;
+                return Ok(Changes {
+                    cursor,
+                    ..Changes::default()
+                });
+            }
+            Ok(changes)
+        }
+        .boxed()
     }
 }

@@ -75,6 +75,39 @@ pub enum Violation {
         "a submission was refused because of `{0}`, which it could have waited for or was free"
     )]
     WronglyRefused(String),
+    /// One submission has made two operations.
+    #[error("operation {0} was made by a submission that had made another one")]
+    Twice(OperationKey),
+    /// More run at once than may.
+    #[error("operation {0} runs, and so many others that it should not")]
+    OverLimit(OperationKey),
+    /// A caller was told of a commit that was not made, or that another caller was told of.
+    #[error("operation {0}: a caller was told what no commit has done for it")]
+    NotCommitted(OperationKey),
+    /// A caller was shown what had been acknowledged to be otherwise.
+    #[error("operation {0} was shown as it had been before")]
+    StaleRead(OperationKey),
+    /// A caller has no answer, and nothing more will happen.
+    #[error("`{0}` is not answered")]
+    Unanswered(String),
+    /// A caller waits for what has happened.
+    #[error("`{0}` waits for what has happened")]
+    Asleep(String),
+    /// A worker waits, and there is something for it to do.
+    #[error("operation {0} waits for a worker, and `{1}` for work")]
+    Idle(OperationKey, String),
+    /// A wait has ended with nothing to tell before its time was over.
+    #[error("`{0}` ended with nothing to tell before its time was over")]
+    Early(String),
+    /// A wait goes on when its time is over.
+    #[error("`{0}` goes on waiting")]
+    Overlong(String),
+    /// A worker that has gone holds what it has never heard of.
+    #[error("operation {0} was not given back, though the worker had gone before it was answered")]
+    Unreturned(OperationKey),
+    /// Nothing passes, and there is no end of doing.
+    #[error("after {0} steps at one instant there is still something to do")]
+    Restless(usize),
     /// After the chaos, something did not end.
     #[error("operation {0} does not end")]
     Stuck(OperationKey),

@@ -1,19 +1,33 @@
-//! What the store has acknowledged: the facts that it must keep.
+//! What stores have acknowledged: the facts that they must keep, and that callers are told.
 
 use crate::invariants::{self, Violation};
 use crate::trail::Trail;
 use longrun_model::{
-    Busy, Change, Line, Operation, OperationKey, Report, ResourceId, ResourceStatus, Submission,
-    Timestamp,
+    Account, Busy, Change, KindName, Line, Operation, OperationKey, Report, ResourceId,
+    ResourceStatus, Submission, Timestamp,
 };
-use longrun_store::HistoryEntry;
+use longrun_store::{HistoryEntry, Limits};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 /// All that was acknowledged.
 #[derive(Default)]
 pub(crate) struct Ledger {
     pub(crate) operations: BTreeMap<OperationKey, Known>,
     fences: HashSet<(OperationKey, u64)>,
+    /// The operation that a submission has made, by what distinguishes it from all others.
+    made: HashMap<Box<str>, OperationKey>,
+    /// What writes have left of operations, and how many: each is told to one caller.
+    answers: HashMap<*const Operation, (Arc<Operation>, usize)>,
+}
+
+/// Which commit, by whom, and when.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Written {
+    pub(crate) commit: u64,
+    pub(crate) server: usize,
+    /// How much time had truly passed.
+    pub(crate) at: i64,
 }
 
 /// What is known of one operation.
@@ -24,6 +38,12 @@ pub(crate) struct Known {
     pub(crate) results: BTreeMap<String, ResourceStatus>,
     /// The highest fence that was handed out.
     pub(crate) fence: u64,
+    /// As the last write has left it, with some of its resources.
+    stands: Option<Arc<Operation>>,
+    /// The version that somebody has been told of, or could have been.
+    pub(crate) acknowledged: u64,
+    /// The last commit that it was part of.
+    pub(crate) written: Written,
     /// Its history.
     pub(crate) trail: Trail,
     /// As it was read last.
@@ -40,23 +60,28 @@ impl Known {
             .is_some_and(|last| last.removed || last.phase.is_ended())
     }
 
-    /// It is read again, with what has happened to it since.
-    pub(crate) fn read(
+    /// This has happened to it since.
+    pub(crate) fn follow(
         &mut self,
-        operation: Operation,
+        key: OperationKey,
         entries: &[HistoryEntry],
     ) -> Result<(), Violation> {
-        invariants::check_head(self, &operation)?;
-        if !operation.removed {
-            for entry in entries {
-                self.trail.follow(operation.key, &self.submission, entry)?;
-                if let Change::Retried { reopened, .. } = &entry.event.change {
-                    for (index, _) in reopened {
-                        let resource = &self.submission.resources[*index as usize];
-                        self.results.remove(resource.id.as_str());
-                    }
+        for entry in entries {
+            self.trail.follow(key, &self.submission, entry)?;
+            if let Change::Retried { reopened, .. } = &entry.event.change {
+                for (index, _) in reopened {
+                    let resource = &self.submission.resources[*index as usize];
+                    self.results.remove(resource.id.as_str());
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// It is read again.
+    pub(crate) fn read(&mut self, operation: Operation) -> Result<(), Violation> {
+        invariants::check_head(self, &operation)?;
+        if !operation.removed {
             invariants::check_results(self, &operation)?;
         }
         self.last = Some(operation);
@@ -65,8 +90,8 @@ impl Known {
 
     /// The lines for its resources that it has a place in, from its submission, or from when its time has come.
     fn places(&self) -> impl Iterator<Item = Line<'_>> {
-        let placed = self.last.as_ref().is_some_and(|last| {
-            !last.phase.is_ended() && (last.fence > 0 || last.not_before.is_none())
+        let placed = self.stands.as_ref().is_some_and(|one| {
+            !one.phase.is_ended() && (one.fence > 0 || one.not_before.is_none())
         });
         lines(&self.submission).filter(move |_| placed)
     }
@@ -80,6 +105,12 @@ fn lines(submission: &Submission) -> impl Iterator<Item = Line<'_>> {
     })
 }
 
+/// What distinguishes a submission from all others.
+pub(crate) fn name(submission: &Submission) -> &str {
+    let label = submission.labels.first();
+    label.map_or("", |(_, name)| name)
+}
+
 /// Whether a submission is refused if one of its resources is not free.
 fn does_not_wait(submission: &Submission, now: Timestamp) -> bool {
     let refuses = |busy| busy == Busy::Refuse;
@@ -91,7 +122,7 @@ fn does_not_wait(submission: &Submission, now: Timestamp) -> bool {
 }
 
 impl Ledger {
-    /// An operation was acknowledged.
+    /// A submission has made an operation.
     pub(crate) fn submitted(
         &mut self,
         key: OperationKey,
@@ -103,17 +134,78 @@ impl Ledger {
         {
             return Err(Violation::Crowded(key, line.id.to_owned()));
         }
+        self.know_once(key, &submission)?;
         let trail = Trail::new(&submission);
         let known = Known {
             submission,
             results: BTreeMap::new(),
             fence: 0,
+            stands: None,
+            acknowledged: 0,
+            written: Written::default(),
             trail,
             last: None,
             may_be_removed: false,
         };
         self.operations.insert(key, known);
         Ok(())
+    }
+
+    /// A submission that came again was told of the operation that it has made.
+    pub(crate) fn repeated(
+        &self,
+        key: OperationKey,
+        submission: &Submission,
+    ) -> Result<(), Violation> {
+        let made = self.made.get(name(submission));
+        if made == Some(&key) {
+            Ok(())
+        } else {
+            Err(Violation::Twice(key))
+        }
+    }
+
+    /// One submission makes one operation, unless that was removed since.
+    fn know_once(&mut self, key: OperationKey, submission: &Submission) -> Result<(), Violation> {
+        let before = self.made.insert(name(submission).into(), key);
+        let before = before.and_then(|key| self.operations.get(&key));
+        let is_gone = |known: &Known| known.last.as_ref().is_some_and(|last| last.removed);
+        if before.is_some_and(|known| !is_gone(known)) {
+            return Err(Violation::Twice(key));
+        }
+        Ok(())
+    }
+
+    /// A write has left an operation like this, and one caller may be told so. If it only repeats what was done before,
+    /// its server does not tell it to anybody else.
+    pub(crate) fn written(&mut self, operation: &Arc<Operation>, written: Option<Written>) {
+        let answer = self.answers.entry(Arc::as_ptr(operation));
+        answer.or_insert_with(|| (Arc::clone(operation), 0)).1 += 1;
+        if let Some(known) = self.operations.get_mut(&operation.key) {
+            known.stands = Some(Arc::clone(operation));
+            known.written = written.unwrap_or(known.written);
+        }
+    }
+
+    /// A caller is told what a write has left of an operation.
+    pub(crate) fn told(&mut self, operation: &Arc<Operation>) -> Result<(), Violation> {
+        if let Some(known) = self.operations.get_mut(&operation.key) {
+            known.acknowledged = known.acknowledged.max(operation.version);
+        }
+        match self.answers.get_mut(&Arc::as_ptr(operation)) {
+            Some((_, left @ 1..)) => {
+                *left -= 1;
+                Ok(())
+            }
+            Some(_) | None => Err(Violation::NotCommitted(operation.key)),
+        }
+    }
+
+    /// Nothing is under way: whatever has happened can be seen.
+    pub(crate) fn settle(&mut self) {
+        for known in self.operations.values_mut() {
+            known.acknowledged = known.last.as_ref().map_or(0, |last| last.version);
+        }
     }
 
     /// A submission was refused because of this resource.
@@ -177,7 +269,7 @@ impl Ledger {
     pub(crate) fn check_alone(&self) -> Result<(), Violation> {
         let mut busy = HashMap::new();
         for (key, known) in &self.operations {
-            if known.last.as_ref().is_none_or(|last| last.fence == 0) {
+            if known.stands.as_ref().is_none_or(|one| one.fence == 0) {
                 continue;
             }
             for line in known.places() {
@@ -189,14 +281,42 @@ impl Ledger {
         Ok(())
     }
 
-    /// At `now`, when all who were due have had their tick, nobody is due any more.
-    pub(crate) fn check_punctual(&self, now: Timestamp) -> Result<(), Violation> {
-        let late = self.operations.iter().find(|(_, known)| {
-            let deadline = known.submission.deadline_at.filter(|_| !known.is_over());
-            let due_at = known.last.as_ref().and_then(Operation::due_at);
-            [deadline, due_at].iter().flatten().any(|due| *due <= now)
-        });
-        late.map_or(Ok(()), |(key, _)| Err(Violation::Overdue(*key)))
+    /// No more of them run than may, by kind and by account.
+    pub(crate) fn check_limits(&self, limits: &Limits) -> Result<(), Violation> {
+        let mut kinds: HashMap<&KindName, u32> = HashMap::new();
+        let mut accounts: HashMap<&Account, u32> = HashMap::new();
+        for (key, last) in self.running() {
+            let of_kind = kinds.entry(&last.kind).or_default();
+            *of_kind += 1;
+            let of_account = accounts.entry(&last.account).or_default();
+            *of_account += 1;
+            let kind_max = limits.kinds.get(&last.kind);
+            let account_max = limits.share(&last.account).running_max;
+            if kind_max.is_some_and(|max| *of_kind > *max)
+                || account_max.is_some_and(|max| *of_account > max)
+            {
+                return Err(Violation::OverLimit(*key));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether one more operation like this may run.
+    pub(crate) fn has_room(&self, limits: &Limits, operation: &Operation) -> bool {
+        let count = |same: &dyn Fn(&Operation) -> bool| {
+            u32::try_from(self.running().filter(|(_, one)| same(one)).count()).unwrap_or(u32::MAX)
+        };
+        let kind_max = limits.kinds.get(&operation.kind);
+        let account_max = limits.share(&operation.account).running_max;
+        kind_max.is_none_or(|max| count(&|one| one.kind == operation.kind) < *max)
+            && account_max.is_none_or(|max| count(&|one| one.account == operation.account) < max)
+    }
+
+    /// The operations that somebody holds.
+    fn running(&self) -> impl Iterator<Item = (&OperationKey, &Operation)> {
+        let operations = self.operations.iter();
+        let last = operations.filter_map(|(key, known)| Some((key, known.last.as_ref()?)));
+        last.filter(|(_, last)| last.lease.is_some())
     }
 
     /// Everything that is known has ended.

@@ -2,18 +2,32 @@
 
 use fastrand::Rng;
 use longrun_model::{
-    Busy, Exclusive, Failure, Finish, FinishStatus, Operation, Outcome, Report, ResourceResult,
-    ResourceStatus, Retry, RetryScope, Submission, Timestamp,
+    Busy, Exclusive, Failure, Finish, FinishStatus, Idempotency, Operation, Outcome, Report,
+    ResourceResult, ResourceStatus, Retry, RetryScope, Submission, Timestamp,
 };
+use longrun_store::{Limits, Share};
 use std::sync::Arc;
 
 /// The kinds of operations: those that are tried once, those that are tried again, and those that share no resource.
 pub(crate) const KINDS: [&str; 3] = ["once", "again", "alone"];
+/// How many operations of a kind, and of an account, may run at once.
+pub(crate) fn limits() -> Limits {
+    let share = Share {
+        running_max: Some(4),
+        ..Share::default()
+    };
+    Limits {
+        kinds: [("again".into(), 2)].into(),
+        accounts: [("acme".into(), share)].into(),
+        ..Limits::default()
+    }
+}
+
 /// The code of failures that are tried again.
 const PASSING: &str = "Busy";
 
-/// An operation to be made when the server's clock shows `now`.
-pub(crate) fn submission(random: &mut Rng, now: i64, retention_max: i64) -> Submission {
+/// An operation to be made when the server's clock shows `now`. No other one is called `name`.
+pub(crate) fn submission(random: &mut Rng, name: u64, now: i64, retention_max: i64) -> Submission {
     let kind = KINDS[random.usize(..KINDS.len())];
     let account = ["acme", "globex"][random.usize(..2)];
     let mut names = ["a", "b", "c", "d", "e"];
@@ -22,6 +36,13 @@ pub(crate) fn submission(random: &mut Rng, now: i64, retention_max: i64) -> Subm
     let mut submission =
         Submission::new(account, kind).with_resources(names[..count].iter().copied());
     submission.priority = random.u8(..=9);
+    submission.labels = vec![("name".into(), name.to_string().into())];
+    if random.bool() {
+        submission.idempotency = Some(Idempotency {
+            key: name.to_string().into(),
+            digest: u128::from(name).to_be_bytes(),
+        });
+    }
     if random.u8(..3) == 0 {
         let deadline = now + random.i64(1..60_000);
         submission.deadline_at = Some(Timestamp::from_millis(deadline));

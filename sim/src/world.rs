@@ -1,156 +1,116 @@
-//! The world: callers, workers, a server with a clock, and chance.
+//! The world: callers, workers, servers with their clocks, and chance.
 
-use crate::bug::{Bug, Buggy};
+use crate::calls::Call;
 use crate::clock::Clock;
 use crate::invariants::{self, Violation};
-use crate::ledger::Ledger;
+use crate::ledger::{self, Ledger};
 use crate::network::{Message, Network};
+use crate::server::{Ended, Place, Server};
+use crate::story::{Setting, StoreKind, Story};
+use crate::tasks::{TaskId, Tasks};
 use crate::wishes;
+use crate::witness::Journal;
 use crate::worker::{LEASE_MILLIS, Worker};
 use fastrand::Rng;
-use longrun_model::{
-    Change, Command, Finish, FinishStatus, Operation, OperationKey, Phase, ReleaseReason, Report,
-    Timestamp,
-};
-use longrun_store::{
-    HistoryEntry, LeaseWish, MemoryStore, Refused, SqliteStore, Store, Write, Written,
-};
-use std::collections::HashSet;
-use std::path::PathBuf;
+use futures_util::FutureExt;
+use longrun_model::{Command, OperationKey, WorkerName};
+use longrun_store::{LeaseWish, Limits, Store};
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use tempfile::TempDir;
+
+mod answers;
+mod rest;
+mod written;
 
 /// Workers in the world.
 const WORKERS: usize = 4;
 /// Virtual time that everything gets to end in, once the chaos has stopped: an hour.
 const PEACE_MILLIS: i64 = 3_600_000;
-
-/// What to run on, how long, and with which bug.
-#[derive(Clone, Debug)]
-pub struct Setting {
-    /// The store.
-    pub store: StoreKind,
-    /// Steps of chaos.
-    pub steps: usize,
-    /// The bug that is planted.
-    pub bug: Option<Bug>,
-}
-
-/// Which store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoreKind {
-    /// In memory; it cannot start anew.
-    Memory,
-    /// A file, opened anew at every start of the server.
-    Sqlite,
-}
-
-impl Default for Setting {
-    fn default() -> Self {
-        Self {
-            store: StoreKind::Memory,
-            steps: 250,
-            bug: None,
-        }
-    }
-}
-
-/// What happened in a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Story {
-    /// Operations that were submitted.
-    pub submitted: usize,
-    /// Submissions that were refused, since a resource was not free.
-    pub held_off: usize,
-    /// Operations that ended, all of them.
-    pub ended: usize,
-    /// Those of them that their deadline ended.
-    pub expired: usize,
-    /// Leases that were given.
-    pub leases: usize,
-    /// Leases that were lost.
-    pub lost: usize,
-    /// Attempts that failed and were followed by another one.
-    pub retried: usize,
-    /// Operations that waited in line for a resource, and got it.
-    pub unblocked: usize,
-    /// Reports and heartbeats that were refused.
-    pub refused: usize,
-    /// Starts of the server after the first.
-    pub restarts: usize,
-}
-
-impl Story {
-    /// Counts what is told.
-    fn tell(&mut self, entries: &[HistoryEntry]) {
-        for entry in entries {
-            match &entry.event.change {
-                Change::Released { reason } => {
-                    self.lost += usize::from(*reason == ReleaseReason::Lost);
-                }
-                Change::Retried { .. } => self.retried += 1,
-                Change::Unblocked => self.unblocked += 1,
-                Change::Ended { phase, .. } => {
-                    self.expired += usize::from(*phase == Phase::Expired);
-                }
-                Change::Submitted
-                | Change::Leased { .. }
-                | Change::Extended
-                | Change::Found { .. }
-                | Change::Reported { .. }
-                | Change::Blocked { .. }
-                | Change::Advanced { .. }
-                | Change::Ready
-                | Change::DeadlineMoved { .. }
-                | Change::CancelRequested
-                | Change::Removed { .. } => (),
-            }
-        }
-    }
-}
+/// How far the clock of a server may be set at once.
+const JUMP_MILLIS_MAX: i64 = 20_000;
+/// Steps that everybody together may take at one instant.
+const STEPS_MAX: usize = 20_000;
 
 /// Runs the world of `seed`, up to its peaceful end or to the first invariant that does not hold.
 pub fn run(seed: u64, setting: &Setting) -> Result<Story, Violation> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("the system has room for a runtime");
-    runtime.block_on(async {
-        let mut world = World::new(seed, setting)?;
-        for _ in 0..setting.steps {
-            world.chaos().await?;
-        }
-        world.peace().await?;
-        Ok(world.story)
-    })
+    let mut world = World::new(seed, setting)?;
+    for _ in 0..setting.steps {
+        world.chaos()?;
+    }
+    world.peace()?;
+    Ok(world.story)
 }
 
 struct World {
     random: Rng,
     /// How much time has truly passed, in milliseconds: messages fly by it.
     passed: i64,
-    /// What the server believes the time to be.
-    clock: Clock,
-    store: Arc<Buggy>,
-    file: Option<(TempDir, PathBuf)>,
+    servers: Vec<Server>,
+    place: Place,
+    limits: Limits,
+    tasks: Tasks<Ended>,
+    /// Whose turn it was last, when turns are fair.
+    turn: TaskId,
+    calls: BTreeMap<TaskId, Open>,
+    /// Calls that were ever made.
+    called: u64,
+    /// The workers that went before they were answered.
+    gone: BTreeMap<WorkerName, Gone>,
+    /// The workers of whose leases their server has not heard.
+    unheard: BTreeSet<WorkerName>,
+    journal: Arc<Mutex<Journal>>,
+    /// The last commit of each server.
+    last_written: BTreeMap<usize, ledger::Written>,
     ledger: Ledger,
     network: Network,
     workers: [Worker; WORKERS],
+    is_peaceful: bool,
+    trail: DefaultHasher,
     story: Story,
+}
+
+/// A call that is not answered yet.
+struct Open {
+    server: usize,
+    call: Call,
+    asked_at: i64,
+    /// The version of its operation that had been acknowledged.
+    version: u64,
+    /// When it is over at the latest, since it is known to wait.
+    over_at: Option<i64>,
+}
+
+/// A worker that is gone.
+struct Gone {
+    server: usize,
+    /// How often the server had been started.
+    starts: u64,
+    /// How often its store had failed.
+    faults: u64,
 }
 
 impl World {
     fn new(seed: u64, setting: &Setting) -> Result<Self, Violation> {
-        let file = (setting.store == StoreKind::Sqlite).then(|| {
-            let folder = tempfile::tempdir().expect("there is room for a folder");
-            let path = folder.path().join("longrun.db");
-            (folder, path)
-        });
-        let store: Arc<dyn Store> = match &file {
-            Some((_, path)) => Arc::new(SqliteStore::open(path)?),
-            None => Arc::new(MemoryStore::default()),
-        };
         let mut random = Rng::with_seed(seed);
+        let place = Place::new(setting.store);
+        // What one server makes room for, another one does not hear of before it looks.
+        let limits = match setting.store {
+            StoreKind::Memory | StoreKind::Sqlite => wishes::limits(),
+            StoreKind::Shared => Limits::default(),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("the system has room for a runtime");
+        let runtime = Arc::new(runtime);
+        let journal = Arc::new(Mutex::new(Journal::new(random.fork())));
+        let mut tasks = Tasks::new();
+        let servers = (0..place.servers()).map(|number| {
+            let inside = (&mut tasks, &limits);
+            Server::start(number, &place, setting, &journal, &runtime, inside)
+        });
+        let servers = servers.collect::<Result<_, _>>()?;
         let workers = std::array::from_fn(|index| {
             let shows = random.i64(0..2_000_000_000);
             let clock = Clock::drifting(shows, random.i64(600..1_400));
@@ -160,87 +120,130 @@ impl World {
         Ok(Self {
             random,
             passed: 0,
-            clock: Clock::exact(1_000_000_000),
-            store: Arc::new(Buggy::new(store, setting.bug)),
-            file,
+            servers,
+            place,
+            limits,
+            tasks,
+            turn: 0,
+            calls: BTreeMap::new(),
+            called: 0,
+            gone: BTreeMap::new(),
+            unheard: BTreeSet::new(),
+            journal,
+            last_written: BTreeMap::new(),
             ledger: Ledger::default(),
             network: Network::default(),
             workers,
+            is_peaceful: false,
+            trail: DefaultHasher::new(),
             story: Story::default(),
         })
     }
 
     /// One step: something happens, time passes or does not, and everything must still hold.
-    async fn chaos(&mut self) -> Result<(), Violation> {
-        match self.random.u8(..32) {
-            0..=3 => self.submit().await?,
+    fn chaos(&mut self) -> Result<(), Violation> {
+        match self.random.u8(..42) {
+            0..=3 => self.submit(),
             4..=9 => self.ask_for_work(),
-            10..=17 => self.work(),
+            10..=17 | 33..=35 => self.work(),
             18 => self.lie(),
             19 => self.mix_up(),
-            20 => self.cancel().await?,
+            20 => self.cancel(),
             21 => self.die(),
-            22 => self.delete().await?,
+            22 => self.delete(),
             23 => self.restart()?,
-            24 => self.clock.jump(self.random.i64(-20_000..20_000)),
+            24 => self.set_a_server()?,
             25 => self.set_a_worker(),
-            _ => self.pass_time().await?,
+            26 | 27 => self.get(),
+            28..=30 => self.wait(),
+            31 | 32 => self.abandon(),
+            _ => self.pass_time()?,
         }
         self.beat();
-        self.deliver().await?;
-        let ticks = self.random.bool();
-        if ticks {
-            self.tick().await?;
+        self.deliver();
+        if self.random.u8(..4) == 0 {
+            // Not everything that can be done is done before the next thing happens.
+            for _ in 0..self.random.usize(..12) {
+                self.let_one_go_on()?;
+            }
+            return Ok(());
         }
-        self.check().await?;
-        if ticks {
-            self.ledger.check_punctual(self.now())?;
-        }
-        Ok(())
+        self.settle()?;
+        self.check()
     }
 
-    /// What the server believes the time to be.
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.clock.shows())
-    }
-
-    async fn commit(&self, write: Write) -> Result<Result<Written, Refused>, Violation> {
-        let mut committed = self.store.commit(vec![write], self.now()).await?;
-        Ok(committed.pop().expect("a write has an answer"))
-    }
-
-    /// Whether the command was carried out.
-    async fn command(&mut self, key: OperationKey, command: Command) -> Result<bool, Violation> {
-        let write = Write::Command {
-            key,
-            account: None,
-            command,
+    /// Lets somebody go on, whoever it is: whether somebody could.
+    fn let_one_go_on(&mut self) -> Result<bool, Violation> {
+        let ready = self.tasks.ready();
+        let chosen = if self.is_peaceful {
+            let next = ready.iter().find(|id| **id > self.turn);
+            next.or(ready.first()).copied()
+        } else {
+            self.random.choice(ready)
         };
-        let taken = self.commit(write).await?.is_ok();
-        self.story.refused += usize::from(!taken);
-        Ok(taken)
+        let Some(id) = chosen else { return Ok(false) };
+        self.turn = id;
+        let ended = self.tasks.go_on(id);
+        (id, ended.is_some()).hash(&mut self.trail);
+        self.take_note()?;
+        match ended {
+            Some(Ended::Call(answer)) => self.answered(id, answer)?,
+            Some(Ended::Loop) | None => (),
+        }
+        Ok(true)
     }
 
-    async fn submit(&mut self) -> Result<(), Violation> {
-        let now = self.now();
-        let submission = wishes::submission(&mut self.random, now.as_millis(), 2 * PEACE_MILLIS);
-        match self.commit(Write::Submit(submission.clone())).await? {
-            Ok(Written::Submitted(submitted)) => {
-                let key = submitted.operation.key;
-                self.story.submitted += 1;
-                self.ledger.submitted(key, submission, now)?;
-                self.look(key).await
+    /// Lets everybody go on until nobody can, and holds against what must be true then.
+    fn settle(&mut self) -> Result<(), Violation> {
+        for _ in 0..STEPS_MAX {
+            if !self.let_one_go_on()? {
+                return self.check_rest();
             }
-            Err(Refused::ResourceHeld { resource, .. }) => {
-                self.story.held_off += 1;
-                self.ledger.refused(&submission, &resource, now)
-            }
-            Ok(_) | Err(_) => Ok(()),
         }
+        Err(Violation::Restless(STEPS_MAX))
+    }
+
+    /// Somebody asks a server.
+    fn ask(&mut self, server: usize, call: Call) {
+        let key = match &call {
+            Call::Submit(_) | Call::Lease { .. } | Call::Order { .. } => None,
+            Call::Command { key, .. }
+            | Call::Get { key }
+            | Call::End { key, .. }
+            | Call::Change { key, .. } => Some(*key),
+        };
+        let known = key.and_then(|key| self.ledger.operations.get(&key));
+        let open = Open {
+            server,
+            call: call.clone(),
+            asked_at: self.passed,
+            version: known.map_or(0, |known| known.acknowledged),
+            over_at: None,
+        };
+        let Server { engine, .. } = &self.servers[server];
+        let asked = call.ask(Arc::clone(engine), self.servers[server].bug());
+        let task = self.tasks.spawn(asked.map(Ended::Call).boxed_local());
+        self.calls.insert(task, open);
+    }
+
+    fn any_server(&mut self) -> usize {
+        self.random.usize(..self.servers.len())
     }
 
     fn any_worker(&mut self) -> usize {
         self.random.usize(..WORKERS)
+    }
+
+    fn any_operation(&mut self) -> Option<OperationKey> {
+        self.random.choice(self.ledger.operations.keys()).copied()
+    }
+
+    fn submit(&mut self) {
+        let server = self.any_server();
+        let now = self.servers[server].clock.shows();
+        self.called += 1;
+        let submission = wishes::submission(&mut self.random, self.called, now, 2 * PEACE_MILLIS);
+        self.ask(server, Call::Submit(submission));
     }
 
     fn ask_for_work(&mut self) {
@@ -289,44 +292,132 @@ impl World {
         }
     }
 
-    fn any_operation(&mut self) -> Option<OperationKey> {
-        self.random.choice(self.ledger.operations.keys()).copied()
+    fn command(&mut self, key: OperationKey, command: Command) {
+        let server = self.any_server();
+        self.ask(server, Call::Command { key, command });
     }
 
-    async fn cancel(&mut self) -> Result<(), Violation> {
+    fn cancel(&mut self) {
         if let Some(key) = self.any_operation() {
-            self.command(key, Command::Cancel).await?;
+            self.command(key, Command::Cancel);
         }
-        Ok(())
     }
 
-    async fn delete(&mut self) -> Result<(), Violation> {
+    fn delete(&mut self) {
         let Some(key) = self.any_operation() else {
-            return Ok(());
+            return;
         };
         if let Some(known) = self.ledger.operations.get_mut(&key) {
             known.may_be_removed = true;
         }
-        self.command(key, Command::Delete).await?;
-        Ok(())
+        self.command(key, Command::Delete);
     }
 
-    /// A worker forgets everything.
+    /// Somebody looks how an operation is.
+    fn get(&mut self) {
+        if let Some(key) = self.any_operation() {
+            let server = self.any_server();
+            self.ask(server, Call::Get { key });
+        }
+    }
+
+    /// Somebody waits for an operation.
+    fn wait(&mut self) {
+        let Some(key) = self.any_operation() else {
+            return;
+        };
+        let known = self.ledger.operations.get(&key);
+        let since = known.map_or(0, |known| known.trail.number);
+        let wait = self.random.i64(1..60_000);
+        let call = if self.random.bool() {
+            Call::End { key, wait }
+        } else {
+            Call::Change { key, since, wait }
+        };
+        let server = self.any_server();
+        self.ask(server, call);
+    }
+
+    /// A worker forgets everything, and hangs up or does not.
     fn die(&mut self) {
         let worker = self.any_worker();
         self.workers[worker].forget_all();
+        let is_its =
+            |open: &Open| matches!(open.call, Call::Lease { worker: one, .. } if one == worker);
+        let its = self.calls.iter().filter(|(_, open)| is_its(open));
+        let its: Vec<TaskId> = its.map(|(task, _)| *task).collect();
+        if self.random.bool() {
+            for task in its {
+                self.hang_up(task);
+            }
+        }
     }
 
-    /// The server ends and starts anew, on what it has written.
+    /// A caller goes, and does not wait for its answer.
+    fn abandon(&mut self) {
+        if let Some(task) = self.random.choice(self.calls.keys()).copied() {
+            self.hang_up(task);
+        }
+    }
+
+    fn hang_up(&mut self, task: TaskId) {
+        self.tasks.drop(task);
+        self.story.abandoned += 1;
+        if let Some(open) = self.calls.remove(&task)
+            && let Call::Lease { wish, .. } = open.call
+        {
+            let server = &self.servers[open.server];
+            let gone = Gone {
+                server: open.server,
+                starts: server.starts,
+                faults: server.witness.seen().faults,
+            };
+            self.gone.insert(wish.worker, gone);
+        }
+    }
+
+    /// A server ends, in good order or not, and starts anew on what it has written.
     fn restart(&mut self) -> Result<(), Violation> {
-        let Some((_, path)) = &self.file else {
-            return Ok(());
-        };
-        let bug = self.store.bug;
-        // The file can be opened anew only after it was let go.
-        self.store = Arc::new(Buggy::new(Arc::new(MemoryStore::default()), bug));
-        self.store = Arc::new(Buggy::new(Arc::new(SqliteStore::open(path)?), bug));
+        let number = self.any_server();
+        if self.random.u8(..3) == 0 {
+            self.end(number)?;
+        }
+        self.servers[number].die(&mut self.tasks);
+        let open = self.calls.iter();
+        let open = open.filter(|(_, open)| open.server == number);
+        let open: Vec<TaskId> = open.map(|(task, _)| *task).collect();
+        for task in open {
+            self.tasks.drop(task);
+            self.calls.remove(&task);
+        }
+        let server = &mut self.servers[number];
+        server.start_anew(&self.place, &mut self.tasks, &self.limits)?;
         self.story.restarts += 1;
+        Ok(())
+    }
+
+    /// A server ends in good order: it commits what stands in line, and everybody who has told it something is answered.
+    fn end(&mut self, number: usize) -> Result<(), Violation> {
+        let server = &mut self.servers[number];
+        server.is_ending = true;
+        if self.random.bool() {
+            server.engine.end_waits();
+        }
+        server.engine.stop();
+        self.settle()?;
+        if self.servers[number].is_over(&self.tasks) {
+            Ok(())
+        } else {
+            Err(Violation::Unanswered(format!("end of server {number}")))
+        }
+    }
+
+    /// A server's clock is set, forward or back, while nothing is under way.
+    fn set_a_server(&mut self) -> Result<(), Violation> {
+        self.settle()?;
+        let by = self.random.i64(-JUMP_MILLIS_MAX..JUMP_MILLIS_MAX);
+        let number = self.any_server();
+        self.servers[number].jump(by);
         Ok(())
     }
 
@@ -338,13 +429,17 @@ impl World {
     }
 
     /// Time passes: a little, or exactly to the next thing that is due, or to a millisecond beside it.
-    async fn pass_time(&mut self) -> Result<(), Violation> {
-        let due = self.store.due(self.now(), 0).await?;
-        let timer = due.next_at.map(|at| at.as_millis() - self.clock.shows());
+    fn pass_time(&mut self) -> Result<(), Violation> {
+        let number = self.any_server();
+        let server = &self.servers[number];
+        let store = &server.witness.store;
+        let due = server.witness.at_once(store.due(server.engine.now(), 0))?;
+        let timer = due.next_at.map(|at| at.as_millis() - server.clock.shows());
         let message = self.network.next_at().map(|at| at - self.passed);
-        let millis = match (self.random.u8(..4), timer, message) {
-            (0, Some(millis), _) => millis + self.random.i64(-1..=1),
-            (1, _, Some(millis)) => millis,
+        let sleep = server.clock.next_in();
+        let millis = match (self.random.u8(..5), timer, message, sleep) {
+            (0, Some(millis), _, _) | (1, _, _, Some(millis)) => millis + self.random.i64(-1..=1),
+            (2, _, Some(millis), _) => millis,
             _ => self.random.i64(1..5_000),
         };
         self.pass(millis.max(0));
@@ -353,7 +448,9 @@ impl World {
 
     fn pass(&mut self, millis: i64) {
         self.passed += millis;
-        self.clock.pass(millis);
+        for server in &self.servers {
+            server.clock.pass(millis);
+        }
         for worker in &mut self.workers {
             worker.clock.pass(millis);
         }
@@ -368,150 +465,63 @@ impl World {
         }
     }
 
-    /// Everything that has arrived is carried out.
-    async fn deliver(&mut self) -> Result<(), Violation> {
+    /// What has arrived is asked of a server.
+    fn deliver(&mut self) {
         while let Some(message) = self.network.arrived(self.passed) {
             match message {
                 Message::Lease { worker } => {
-                    let leased = self.lease(worker).await?;
-                    // One answer in eight is lost on its way back.
-                    if self.random.u8(..8) != 0 {
-                        self.workers[worker].take(leased);
-                    }
+                    let wait = self.random.i64(-20_000..20_000).max(0);
+                    let server = self.any_server();
+                    self.lease(server, worker, wait);
                 }
-                Message::Heartbeat { key, fence } => self.take_heartbeat(key, fence).await?,
-                Message::Report { key, report } => self.take_report(key, report).await?,
+                Message::Heartbeat { key, fence } => {
+                    self.command(key, Command::Heartbeat { fence });
+                }
+                Message::Report { key, report } => self.command(key, Command::Report(report)),
             }
         }
-        Ok(())
     }
 
-    async fn lease(&mut self, worker: usize) -> Result<Vec<Arc<Operation>>, Violation> {
+    fn lease(&mut self, server: usize, worker: usize, wait: i64) {
+        self.called += 1;
         let wish = LeaseWish {
             account: None,
             kinds: wishes::KINDS.iter().map(|kind| (*kind).into()).collect(),
             max: self.random.usize(1..4),
-            worker: format!("w{worker}").into(),
+            worker: format!("w{worker}-{}", self.called).into(),
             length_millis: LEASE_MILLIS,
         };
-        let Ok(Written::Leased(leased)) = self.commit(Write::Lease(wish)).await? else {
-            return Ok(Vec::new());
-        };
-        for operation in &leased {
-            self.ledger.leased(operation)?;
-            self.look(operation.key).await?;
-            self.story.leases += 1;
-        }
-        self.ledger.check_alone()?;
-        Ok(leased)
+        self.ask(server, Call::Lease { worker, wish, wait });
     }
 
-    async fn take_heartbeat(&mut self, key: OperationKey, fence: u64) -> Result<(), Violation> {
-        let taken = self.command(key, Command::Heartbeat { fence }).await?;
-        // Most answers are heard by those whom they are meant for.
-        if !taken && self.random.u8(..4) != 0 {
-            for worker in &mut self.workers {
-                worker.forget(key);
-            }
-        }
-        Ok(())
-    }
-
-    async fn take_report(&mut self, key: OperationKey, report: Report) -> Result<(), Violation> {
-        let command = Command::Report(report.clone());
-        let write = Write::Command {
-            key,
-            account: None,
-            command,
-        };
-        match self.commit(write).await? {
-            Ok(Written::Commanded {
-                changed, refused, ..
-            }) => {
-                let names = refused.into_iter().filter_map(|one| one.resource);
-                let refused: HashSet<String> = names.map(|id| id.to_string()).collect();
-                self.ledger.reported(key, &report, &refused, changed)?;
-                self.look(key).await
-            }
-            Ok(_) | Err(_) => {
-                self.story.refused += 1;
-                Ok(())
-            }
-        }
-    }
-
-    async fn tick(&mut self) -> Result<(), Violation> {
-        let due = self.store.due(self.now(), 100).await?;
-        for key in due.keys {
-            self.command(key, Command::Tick).await?;
-        }
-        Ok(())
-    }
-
-    /// Holds every operation against what is known of it.
-    async fn check(&mut self) -> Result<(), Violation> {
-        let keys: Vec<OperationKey> = self.ledger.operations.keys().copied().collect();
-        for key in keys {
-            self.look(key).await?;
-        }
-        self.ledger.check_alone()
-    }
-
-    /// Holds one operation against what is known of it.
-    async fn look(&mut self, key: OperationKey) -> Result<(), Violation> {
-        let found = self.store.get(key).await?;
-        let operation = found.ok_or(Violation::Lost(key))?;
-        let Some(known) = self.ledger.operations.get_mut(&key) else {
-            return Ok(());
-        };
-        let expires_at = known.last.as_ref().and_then(Operation::expires_at);
-        if expires_at.is_some_and(|at| at.as_millis() <= self.clock.shows() + PEACE_MILLIS) {
-            // The clock may have been ahead when its retention was looked at.
-            known.may_be_removed = true;
-        }
-        let number = known.trail.number;
-        let news = if operation.removed || operation.version == number {
-            Vec::new()
-        } else {
-            self.store.history(key, number, usize::MAX).await?
-        };
-        known.read(operation, &news)?;
-        self.story.tell(&news);
-        Ok(())
-    }
-
-    /// No more chaos: one good worker, time that passes, and nothing else. Everything ends.
-    async fn peace(&mut self) -> Result<(), Violation> {
+    /// No more chaos: one good worker, time that passes, everybody's turn, and nothing else. Everything ends.
+    fn peace(&mut self) -> Result<(), Violation> {
+        self.is_peaceful = true;
+        self.journal.lock().is_rough = false;
         let until = self.passed + PEACE_MILLIS;
         while self.passed < until && self.ledger.check_ended().is_err() {
-            self.deliver().await?;
-            self.tick().await?;
-            self.check().await?;
-            self.ledger.check_punctual(self.now())?;
-            for operation in self.lease(0).await? {
-                let finish = Some(Finish {
-                    status: FinishStatus::Succeeded,
-                    output: None,
-                    error: None,
-                });
-                let report = Report {
-                    fence: operation.fence,
-                    finish,
-                    ..Report::default()
-                };
-                self.take_report(operation.key, report).await?;
-            }
-            self.check().await?;
+            self.deliver();
+            self.settle()?;
+            let server = self.any_server();
+            self.lease(server, 0, 0);
+            self.settle()?;
+            self.check()?;
             self.pass(LEASE_MILLIS / 3);
         }
         self.ledger.check_ended()?;
         for (key, known) in &self.ledger.operations {
-            let history = self.store.history(*key, 0, usize::MAX).await?;
+            let history = self.history(*key, 0)?;
             if let Some(last) = &known.last {
                 invariants::check_history(last, &history)?;
             }
         }
         self.story.ended = self.ledger.operations.len();
+        for number in 0..self.servers.len() {
+            self.end(number)?;
+            self.story.faults +=
+                usize::try_from(self.servers[number].witness.seen().faults).unwrap_or(usize::MAX);
+        }
+        self.story.trail = self.trail.finish();
         Ok(())
     }
 }

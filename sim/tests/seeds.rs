@@ -5,7 +5,9 @@ use longrun_sim::{Bug, Setting, StoreKind, Story, Violation, run};
 /// Seeds on the memory store.
 const SEEDS: u64 = 1_000;
 /// Seeds on a file, which starts anew now and then.
-const FILE_SEEDS: u64 = 40;
+const FILE_SEEDS: u64 = 30;
+/// Seeds on a store that two servers share.
+const SHARED_SEEDS: u64 = 200;
 /// Seeds that a planted bug may need to show.
 const BUG_SEEDS: u64 = 200;
 
@@ -28,6 +30,11 @@ fn check(seeds: std::ops::Range<u64>, setting: &Setting) {
         ("attempts after failures", sum(|one| one.retried)),
         ("ends of waits in line", sum(|one| one.unblocked)),
         ("refusals", sum(|one| one.refused)),
+        ("starts", sum(|one| one.restarts)),
+        ("callers that went", sum(|one| one.abandoned)),
+        ("leases given back", sum(|one| one.handed_back)),
+        ("waits with something to tell", sum(|one| one.woken)),
+        ("failures of a store", sum(|one| one.faults)),
     ] {
         let least = stories.len() / 5;
         assert!(happened > least, "{happened} {what} in {setting:?}");
@@ -43,27 +50,46 @@ fn the_invariants_hold_in_memory() {
 fn the_invariants_hold_in_a_file_that_starts_anew() {
     let setting = Setting {
         store: StoreKind::Sqlite,
-        steps: 150,
-        bug: None,
+        ..Setting::default()
     };
     check(0..FILE_SEEDS, &setting);
 }
 
 #[test]
+fn the_invariants_hold_with_two_servers() {
+    let setting = Setting {
+        store: StoreKind::Shared,
+        ..Setting::default()
+    };
+    check(0..SHARED_SEEDS, &setting);
+}
+
+/// Down to who has done what, and in which order.
+#[test]
 fn a_seed_always_tells_the_same_story() {
-    let setting = Setting::default();
-    for seed in [1, 7, 4_711] {
-        let stories = [run(seed, &setting), run(seed, &setting)];
-        let [Ok(one), Ok(other)] = stories else {
-            panic!("seed {seed} breaks an invariant")
+    for store in [StoreKind::Memory, StoreKind::Sqlite, StoreKind::Shared] {
+        let setting = Setting {
+            store,
+            ..Setting::default()
         };
-        assert_eq!(one, other, "{seed}");
+        for seed in [1, 7, 4_711] {
+            let stories = [run(seed, &setting), run(seed, &setting)];
+            let [Ok(one), Ok(other)] = stories else {
+                panic!("seed {seed} on {store:?} breaks an invariant")
+            };
+            assert_eq!(one, other, "{seed} on {store:?}");
+        }
     }
 }
 
 /// Runs seeds with a bug until one breaks an invariant in the way that is `meant`.
 fn check_caught(bug: Bug, meant: fn(&Violation) -> bool) {
+    check_caught_on(StoreKind::Memory, bug, meant);
+}
+
+fn check_caught_on(store: StoreKind, bug: Bug, meant: fn(&Violation) -> bool) {
     let setting = Setting {
+        store,
         bug: Some(bug),
         ..Setting::default()
     };
@@ -130,10 +156,27 @@ caught! {
     a_wait_that_should_be_a_refusal: Patient => Crowded
     a_refusal_that_should_be_a_wait: Impatient => WronglyRefused
     a_kind_that_nobody_gets: ForgottenKind => Stuck
+    more_than_may_run: NoLimits => OverLimit
+    a_commit_that_is_made_twice: CommitTwice => Twice
+    an_answer_without_a_commit: HiddenFault => NotCommitted
+    a_read_of_what_was: UntoldCache => StaleRead
+    a_call_without_an_answer: SilentCommit => Unanswered
+    a_wait_that_misses_the_end: LateWatch => Asleep
+    a_worker_that_is_not_called: UntoldWorkers => Idle
+    a_lease_that_nobody_has_heard_of: KeptLease => Unreturned
+    a_wait_that_is_too_short: HastyWait => Early
+    a_wait_that_is_too_long: LongWait => Overlong
+    a_wait_that_never_rests: BusyWait => Restless
 }
 
-/// Another way for the same invariant to break.
+/// Other ways for the same invariants to break.
 #[test]
-fn timers_that_nobody_hears_are_caught() {
-    check_caught(Bug::DeafTimers, |it| matches!(it, Violation::Overdue(..)));
+fn what_nobody_hears_is_caught() {
+    for bug in [Bug::DeafTimers, Bug::UnnotedAlarm] {
+        check_caught(bug, |it| matches!(it, Violation::Overdue(..)));
+    }
+    check_caught(Bug::UnheardOrder, |it| matches!(it, Violation::Asleep(..)));
+    check_caught_on(StoreKind::Shared, Bug::DeafFeed, |it| {
+        matches!(it, Violation::Asleep(..))
+    });
 }

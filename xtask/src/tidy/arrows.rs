@@ -13,7 +13,10 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ("longrun-scenario", &["longrun-dialects", "longrun-model"]),
     ("longrun-store", &["longrun-model"]),
     ("longrun-engine", &["longrun-model", "longrun-store"]),
-    ("longrun-sim", &["longrun-model", "longrun-store"]),
+    (
+        "longrun-sim",
+        &["longrun-model", "longrun-store", "longrun-engine"],
+    ),
     // A client like any other: it knows the server by its API alone.
     ("longrun-worker", &[]),
     ("longrun-server", BELOW_SERVER),
