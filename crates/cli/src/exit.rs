@@ -1,6 +1,7 @@
 //! How the program ends. The one place that knows exit statuses.
 
 use crate::client::ClientError;
+use crate::usage::UsageError;
 use longrun_model::Phase;
 use longrun_server::KeyError;
 
@@ -45,11 +46,6 @@ pub(crate) const fn status(outcome: Outcome) -> u8 {
         Outcome::Interrupted => 130,
     }
 }
-
-/// Arguments or settings that cannot be used, found after the command line was read.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct UsageError(pub(crate) String);
 
 impl Outcome {
     /// From the best to the worst. Worse is what needs more to be done about it: nothing, look at the rest, begin

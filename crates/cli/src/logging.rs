@@ -1,12 +1,12 @@
 //! The log, on stderr.
 
-use crate::exit::UsageError;
+use crate::usage::UsageError;
 use tracing_subscriber::EnvFilter;
 
 /// Writes the log from here on: what `LONGRUN_LOG` lets through, or else what `default` does.
 pub(crate) fn start(default: &str, as_json: bool) -> Result<(), UsageError> {
     let directives =
-        crate::settings::environment("LONGRUN_LOG").unwrap_or_else(|| default.to_owned());
+        crate::environment::environment("LONGRUN_LOG").unwrap_or_else(|| default.to_owned());
     let filter = EnvFilter::try_new(&directives)
         .map_err(|error| UsageError(format!("LONGRUN_LOG: `{directives}`: {error}")))?;
     let builder = tracing_subscriber::fmt()

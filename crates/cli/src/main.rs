@@ -9,6 +9,7 @@ mod client;
 mod commands;
 mod credentials;
 mod demo;
+mod environment;
 mod exit;
 mod exports;
 mod logging;
@@ -16,6 +17,7 @@ mod out;
 mod settings;
 mod signals;
 mod table;
+mod usage;
 mod wait;
 
 use args::{Cli, Command};

@@ -6,8 +6,9 @@ pub(crate) mod wire;
 pub(crate) use longrun_worker::Problem;
 pub(crate) use longrun_worker::{Answer, ClientError};
 
-use crate::exit::UsageError;
-use crate::settings::{self, Environment};
+use crate::environment::Environment;
+use crate::settings;
+use crate::usage::UsageError;
 use longrun_worker::{Call, Verb, escaped};
 use std::time::Duration;
 

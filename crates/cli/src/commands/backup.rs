@@ -1,8 +1,8 @@
 //! `longrun backup`: a copy of a store file, whoever uses it.
 
 use super::place::PlaceArgs;
-use crate::exit::UsageError;
 use crate::out;
+use crate::usage::UsageError;
 use longrun_store::Location;
 use std::path::PathBuf;
 

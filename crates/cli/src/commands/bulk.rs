@@ -2,9 +2,9 @@
 
 use crate::client;
 use crate::client::wire::{Bulk, BulkAnswer};
-use crate::exit::UsageError;
+use crate::environment::environment;
 use crate::out;
-use crate::settings::environment;
+use crate::usage::UsageError;
 use longrun_model::Phase;
 use std::collections::BTreeMap;
 

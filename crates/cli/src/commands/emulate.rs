@@ -1,9 +1,11 @@
 //! `longrun emulate`.
 
 use super::serve::{self, tell_key};
-use crate::exit::{Outcome, UsageError};
-use crate::settings::{Layer, Settings, environment};
+use crate::environment::environment;
+use crate::exit::Outcome;
+use crate::settings::{Layer, Settings};
 use crate::signals::{self, Halt};
+use crate::usage::UsageError;
 use crate::{exports, logging, out};
 use anyhow::Context;
 use longrun_emulator::{Emulator, EmulatorSettings, Scenario};

@@ -3,10 +3,11 @@
 use super::keys_local::LocalStore;
 use crate::client::wire::{KeyInfo, KeyWish, Keys, NewKey, User};
 use crate::client::{self, Client};
-use crate::exit::UsageError;
+use crate::environment::environment;
 use crate::out;
-use crate::settings::{Layer, Settings, environment};
+use crate::settings::{Layer, Settings};
 use crate::table::Table;
+use crate::usage::UsageError;
 use longrun_server::StoreUrl;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;

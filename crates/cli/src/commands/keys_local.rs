@@ -1,8 +1,8 @@
 //! The keys of a store that no server has open.
 
 use crate::client::wire::{KeyInfo, KeyWish, Keys, NewKey, User};
-use crate::exit::UsageError;
 use crate::settings::Settings;
+use crate::usage::UsageError;
 use anyhow::Context;
 use longrun_engine::Clock;
 use longrun_model::Timestamp;

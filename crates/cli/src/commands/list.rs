@@ -3,8 +3,8 @@
 use super::show;
 use crate::client;
 use crate::client::wire::{Operation, OperationPage};
+use crate::environment::environment;
 use crate::out;
-use crate::settings::environment;
 use crate::table::Table;
 use longrun_model::Phase;
 use longrun_model::limits::PAGE_MAX;

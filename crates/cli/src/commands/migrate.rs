@@ -3,8 +3,8 @@
 use super::check;
 use super::place::location;
 use super::progress::Progress;
-use crate::exit::UsageError;
 use crate::out;
+use crate::usage::UsageError;
 use longrun_server::{StoreUrl, migrate};
 use longrun_store::{Location, Migrated, abandon};
 

@@ -20,10 +20,11 @@ pub(crate) mod submit;
 pub(crate) mod track;
 pub(crate) mod work;
 
-use crate::args::Command;
+use crate::args::{Cli, Command};
 use crate::demo;
 use crate::exit::Outcome;
 use crate::wait;
+use clap::CommandFactory;
 
 /// Runs a command.
 pub(crate) async fn run(command: Command) -> anyhow::Result<Outcome> {
@@ -45,8 +46,8 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Migrate(args) => migrate::run(args).await?,
         Command::Keys(args) => keys::run(args).await?,
         Command::Worker(args) => work::run(args).await?,
-        Command::Completions(args) => shell::completions(&args)?,
-        Command::Man => shell::man()?,
+        Command::Completions(args) => shell::completions(&args, Cli::command())?,
+        Command::Man => shell::man(Cli::command())?,
         Command::Digest(args) => demo::digest(&args)?,
     }
     Ok(Outcome::Succeeded)

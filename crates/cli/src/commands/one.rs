@@ -2,8 +2,8 @@
 
 use super::show;
 use crate::client;
+use crate::environment::environment;
 use crate::out;
-use crate::settings::environment;
 
 /// The arguments of commands about one operation.
 #[derive(Debug, clap::Args)]

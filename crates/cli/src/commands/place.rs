@@ -1,7 +1,8 @@
 //! Which store a command is for that works on a store and not on a server.
 
-use crate::exit::UsageError;
-use crate::settings::{Layer, Settings, environment};
+use crate::environment::environment;
+use crate::settings::{Layer, Settings};
+use crate::usage::UsageError;
 use longrun_server::StoreUrl;
 use longrun_store::Location;
 use std::path::PathBuf;

@@ -1,7 +1,8 @@
 //! `longrun serve`.
 
+use crate::environment::environment;
 use crate::exit::Outcome;
-use crate::settings::{Layer, Settings, environment};
+use crate::settings::{Layer, Settings};
 use crate::signals::{self, Halt};
 use crate::{exports, logging, out};
 use longrun_dialects::Options;

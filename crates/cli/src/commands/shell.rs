@@ -1,9 +1,8 @@
 //! `longrun completions` and `longrun man`: what shells and people need to know of the program's arguments.
 
-use crate::args::Cli;
 use crate::out;
 use anyhow::Context;
-use clap::CommandFactory;
+use clap::Command;
 
 /// The arguments of `longrun completions`.
 #[derive(Debug, clap::Args)]
@@ -13,15 +12,14 @@ pub(crate) struct Args {
 }
 
 /// Writes a script that completes the arguments.
-pub(crate) fn completions(args: &Args) -> anyhow::Result<()> {
+pub(crate) fn completions(args: &Args, mut command: Command) -> anyhow::Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "longrun", &mut script);
+    clap_complete::generate(args.shell, &mut command, "longrun", &mut script);
     write(script)
 }
 
 /// Writes the manual page: the program's own part, then one for each command.
-pub(crate) fn man() -> anyhow::Result<()> {
-    let mut command = Cli::command();
+pub(crate) fn man(mut command: Command) -> anyhow::Result<()> {
     command.build();
     let mut page = Vec::new();
     clap_mangen::Man::new(command.clone()).render(&mut page)?;

@@ -3,8 +3,9 @@
 use super::{follow, show};
 use crate::client;
 use crate::client::wire::{NewResource, Operation, Submission};
-use crate::exit::{Outcome, UsageError};
-use crate::settings::environment;
+use crate::environment::environment;
+use crate::exit::Outcome;
+use crate::usage::UsageError;
 use longrun_model::limits::PRIORITY_MAX;
 use serde_json::value::RawValue;
 use std::io::Read;

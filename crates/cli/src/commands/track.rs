@@ -3,8 +3,8 @@
 use super::{follow, show};
 use crate::client;
 use crate::client::wire::{Operation, Submission};
+use crate::environment::environment;
 use crate::exit::Outcome;
-use crate::settings::environment;
 use longrun_server::clouds::Task;
 use serde::Serialize;
 use serde_json::value::to_raw_value;

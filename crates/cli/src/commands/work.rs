@@ -1,8 +1,8 @@
 //! `longrun worker`.
 
 use crate::client;
-use crate::exit::UsageError;
-use crate::settings::environment;
+use crate::environment::environment;
+use crate::usage::UsageError;
 use crate::{logging, signals};
 use longrun_model::limits::LEASE_MILLIS_MIN;
 use longrun_worker::Worker;

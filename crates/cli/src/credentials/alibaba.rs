@@ -1,7 +1,7 @@
 //! Alibaba Cloud: `ALIBABA_CLOUD_*`, and the profiles of its command-line tool.
 
 use super::{Access, AccessKey, Found, Search, Secret, files};
-use crate::exit::UsageError;
+use crate::usage::UsageError;
 use std::path::Path;
 
 const VARIABLES: [&str; 3] = [

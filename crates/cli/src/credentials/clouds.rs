@@ -1,7 +1,7 @@
 //! `clouds.yaml`, where OpenStack's tools keep clouds, and `secure.yaml` beside it, where they keep passwords.
 
 use super::{Access, Found, Search, Secret, files, huawei};
-use crate::exit::UsageError;
+use crate::usage::UsageError;
 use longrun_server::clouds::{Login, Named, Scope, User};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 //! YAML is read with `serde-saphyr`: it is kept up, has no unsafe code, and bounds depth, aliases and merge keys, so that
 //! a file in somebody's current folder cannot fill the memory.
 
-use crate::exit::UsageError;
+use crate::usage::UsageError;
 use serde::de::DeserializeOwned;
 use std::fs::File;
 use std::io::{ErrorKind, Read};

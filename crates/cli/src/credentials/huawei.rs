@@ -1,7 +1,7 @@
 //! Huawei Cloud and the OpenStack clouds that speak as it does: `HUAWEICLOUD_SDK_*`, `OS_*`, and `clouds.yaml`.
 
 use super::{Access, Found, Search, clouds};
-use crate::exit::UsageError;
+use crate::usage::UsageError;
 use longrun_server::clouds::{Login, Named, Scope, User};
 
 const VARIABLES: [&str; 3] = [

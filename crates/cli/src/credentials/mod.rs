@@ -10,8 +10,8 @@ mod files;
 mod huawei;
 mod tencent;
 
-use crate::exit::UsageError;
-use crate::settings::Environment;
+use crate::environment::Environment;
+use crate::usage::UsageError;
 use longrun_server::clouds::{Access, AccessKey, Secret, Vendor};
 use std::path::PathBuf;
 

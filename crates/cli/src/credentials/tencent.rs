@@ -1,7 +1,7 @@
 //! Tencent Cloud: `TENCENTCLOUD_*`, and the files of its command-line tool.
 
 use super::{Access, AccessKey, Found, Search, Secret, files};
-use crate::exit::UsageError;
+use crate::usage::UsageError;
 use std::path::PathBuf;
 
 const VARIABLES: [&str; 3] = [

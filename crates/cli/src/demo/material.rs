@@ -1,6 +1,6 @@
 //! What the demonstration works on: real files, and one that is not there.
 
-use crate::exit::UsageError;
+use crate::usage::UsageError;
 use longrun_model::limits::NAME_BYTES_MAX;
 use std::collections::HashSet;
 use std::fs;

@@ -1,8 +1,9 @@
 //! The server of the demonstration, in this process.
 
 use crate::client::Client;
+use crate::environment::{environment, variable};
 use crate::exports;
-use crate::settings::{self, environment};
+use crate::settings;
 use anyhow::Context;
 use longrun_server::{NewKey, Server, Settings, StartError, StoreUrl};
 use std::net::SocketAddr;
@@ -22,7 +23,7 @@ impl Stage {
     pub(super) async fn start(listen: Option<SocketAddr>, folder: &Path) -> anyhow::Result<Self> {
         let chosen = match listen {
             Some(address) => Some(address),
-            None => settings::variable(&environment, "LONGRUN_LISTEN")?,
+            None => variable(&environment, "LONGRUN_LISTEN")?,
         };
         let store = StoreUrl::Sqlite(folder.join("longrun.db")).open().await?;
         let usual = settings::usual_listen();

@@ -3,7 +3,7 @@
 use super::Layer;
 use super::executor::Executor;
 use super::upstream::Table;
-use crate::exit::UsageError;
+use crate::usage::UsageError;
 use longrun_dialects::Action;
 use longrun_model::{Busy, Exclusive, MixedEnd, Retry, RetryScope, StuckRule, limits};
 use longrun_server::{KindSettings, Quota, Share, StoreUrl};

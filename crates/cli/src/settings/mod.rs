@@ -4,7 +4,8 @@ mod executor;
 mod file;
 mod upstream;
 
-use crate::exit::UsageError;
+use crate::environment::{Environment, variable};
+use crate::usage::UsageError;
 use longrun_dialects::{Action, Catalogue};
 use longrun_model::StuckRule;
 use longrun_server::{
@@ -14,7 +15,6 @@ use longrun_server::{
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 
 /// The file that is read when it is there and no other was named.
@@ -23,14 +23,6 @@ const USUAL_FILE: &str = "longrun.toml";
 const USUAL_STORE: &str = "longrun.db";
 /// The port that is listened on when no address was named.
 const USUAL_PORT: u16 = 8080;
-
-/// Where settings come from. A name without a value counts as not set.
-pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
-
-/// The value of a variable of this process, unless it is empty.
-pub(crate) fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
 
 /// What can be said in all three places. Nothing means that this place does not say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
@@ -202,18 +194,6 @@ fn catalogue(own: Vec<Action>) -> Arc<Catalogue> {
 /// The address that is listened on when none was named.
 pub(crate) fn usual_listen() -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, USUAL_PORT))
-}
-
-/// The value of a variable, read as what it shall be.
-pub(crate) fn variable<T: FromStr<Err: std::fmt::Display>>(
-    environment: Environment,
-    name: &str,
-) -> Result<Option<T>, UsageError> {
-    let read = |text: String| {
-        text.parse()
-            .map_err(|error| UsageError(format!("{name}: `{text}`: {error}")))
-    };
-    environment(name).map(read).transpose()
 }
 
 /// The value of `LONGRUN_STORE`. It is not repeated when it cannot be used: there may be a password in it.

@@ -3,9 +3,9 @@
 //! Credentials are named and not written down: the secret stands in a file or a variable of its own, or it is found
 //! where `longrun wait` finds it.
 
-use super::Environment;
 use crate::credentials::{self, Places};
-use crate::exit::UsageError;
+use crate::environment::Environment;
+use crate::usage::UsageError;
 use crate::wait::plan;
 use longrun_poller::{Backoff, Quota, Rhythm};
 use longrun_server::clouds::{Access, AccessKey, Cloud, Keys, Reach, Secret};

@@ -17,10 +17,10 @@ mod view;
 pub(crate) use once::{Args as GetArgs, get};
 
 use crate::client::{Client, ServerArgs};
+use crate::environment::environment;
 use crate::exit::Outcome;
 use crate::exports::quoted;
 use crate::out;
-use crate::settings::environment;
 use crate::signals::{self, Halt};
 use aim::Aim;
 use ending::Ending;

@@ -2,9 +2,9 @@
 
 use super::aim::{Aim, Line};
 use crate::credentials::{self, Found, Places};
-use crate::exit::UsageError;
+use crate::environment::{Environment, environment};
 use crate::out;
-use crate::settings::{Environment, environment};
+use crate::usage::UsageError;
 use longrun_poller::Bucket;
 use longrun_server::clouds::{
     AUTHORITIES, Access, Address, Cloud, Keys, Reach, Task, Transport, Vendor,
