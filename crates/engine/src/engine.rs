@@ -1,9 +1,8 @@
 //! The engine as the edges see it.
 
-use crate::cache::{Cache, Looked};
+use crate::cache::Looked;
 use crate::figures::{Figures, StuckFigures, add};
-use crate::leases::WaitingWorkers;
-use crate::watch::Watchers;
+use crate::shared::{Observer, Shared};
 use crate::{Clock, EngineError, commits, feed, ticks};
 use futures_util::future::{AbortHandle, BoxFuture, FutureExt, abortable};
 use longrun_model::{
@@ -13,12 +12,10 @@ use longrun_model::{
 use longrun_store::{
     Filter, HistoryEntry, LeaseWish, Limits, Page, Store, StoreError, Submitted, Write, Written,
 };
-use parking_lot::{Mutex, RwLock};
-use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
-use std::sync::{Arc, OnceLock};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
 
 /// How often a waiting worker looks by itself.
 const LOOK_MILLIS: i64 = 1_000;
@@ -26,31 +23,6 @@ const LOOK_MILLIS: i64 = 1_000;
 const STUCK_MILLIS: i64 = 30_000;
 /// How many pages of what lives are looked at for them.
 const STUCK_PAGES_MAX: usize = 100;
-
-/// What the parts of the engine share.
-pub(crate) struct Shared {
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) commits: commits::Commits,
-    pub(crate) cache: Cache,
-    pub(crate) watchers: Arc<Watchers>,
-    pub(crate) workers: Arc<WaitingWorkers>,
-    pub(crate) alarm: ticks::Alarm,
-    pub(crate) figures: Figures,
-    latest: AtomicI64,
-    /// What leases are held to.
-    limits: RwLock<Limits>,
-    /// What was found stuck, and when.
-    stuck: tokio::sync::Mutex<Option<(Timestamp, StuckFigures)>>,
-    /// Whether nobody is to wait any more.
-    ending: watch::Sender<bool>,
-    /// Who sees everything.
-    observer: OnceLock<Observer>,
-}
-
-/// Is shown each operation as a commit has left it, in the order of the commits and before anybody is answered, with
-/// those of its resources that the commit needed. It is called on the thread that commits and must not block.
-pub type Observer = Box<dyn Fn(&Operation) + Send + Sync>;
 
 /// Takes commands, answers questions, and lets time pass.
 pub struct Engine {
@@ -78,68 +50,6 @@ pub struct Commanded {
     pub refused: Vec<RefusedResult>,
 }
 
-impl Shared {
-    /// The time, which never goes back while the program runs.
-    pub(crate) fn now(&self) -> Timestamp {
-        let now = self.clock.now().as_millis();
-        Timestamp::from_millis(self.latest.fetch_max(now, SeqCst).max(now))
-    }
-
-    /// Ends when so much time has passed. The clock says when that is, and not the engine's time: that stands still for
-    /// as long as the clock is behind, if somebody has set it back.
-    pub(crate) fn sleep(&self, millis: i64) -> BoxFuture<'static, ()> {
-        let until = self.clock.now().plus_millis(millis);
-        self.clock.sleep_until(until)
-    }
-
-    /// Waits until nobody is to wait any more.
-    pub(crate) async fn ending(&self) {
-        // The sender lives as long as whoever waits here, so this cannot fail.
-        let _ = self.ending.subscribe().wait_for(|ending| *ending).await;
-    }
-
-    /// Shows everybody what a commit has made of an operation.
-    pub(crate) fn publish(&self, operation: &Arc<Operation>) {
-        self.cache.publish(operation);
-        self.watchers.publish(operation);
-        self.workers.publish(operation);
-        self.free(operation);
-        if let Some(observer) = self.observer.get() {
-            observer(operation);
-        }
-        if let Some(due_at) = operation.due_at() {
-            self.alarm.note(due_at);
-        }
-    }
-}
-
-impl Shared {
-    /// Nobody knows what has happened: nothing that is kept in memory is shown any more, everybody who waits looks by
-    /// themselves, and so does whoever lets time pass.
-    pub(crate) fn look_again(&self) {
-        self.cache.clear();
-        self.watchers.tell_all();
-        self.workers.pass_on();
-        self.alarm.note(self.now());
-    }
-
-    /// Calls workers when the end of an operation may have made room: for another one of its kind, whoever's it is, and
-    /// for another one of its account, whatever it is.
-    fn free(&self, operation: &Operation) {
-        let Operation { account, kind, .. } = operation;
-        if operation.lease.is_some() {
-            return;
-        }
-        let limits = self.limits.read();
-        if limits.kinds.contains_key(kind) {
-            self.workers.call_for_kind(kind);
-        }
-        if limits.share(account).running_max.is_some() {
-            self.workers.call_for_account(account);
-        }
-    }
-}
-
 impl Engine {
     /// Starts an engine over `store`. Must be called within a tokio runtime.
     pub fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
@@ -160,21 +70,7 @@ impl Engine {
     /// it is, is up to whoever runs it.
     pub fn parts(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> (Self, Loops) {
         let is_shared = store.is_shared();
-        let shared = Arc::new(Shared {
-            store,
-            clock,
-            commits: commits::Commits::default(),
-            cache: Cache::new(is_shared),
-            watchers: Arc::default(),
-            workers: Arc::default(),
-            alarm: ticks::Alarm::default(),
-            figures: Figures::default(),
-            latest: AtomicI64::new(i64::MIN),
-            limits: RwLock::default(),
-            stuck: tokio::sync::Mutex::default(),
-            ending: watch::Sender::new(false),
-            observer: OnceLock::new(),
-        });
+        let shared = Arc::new(Shared::new(store, clock));
         let mut endless = vec![ticks::run(Arc::clone(&shared)).boxed()];
         if is_shared {
             endless.push(feed::run(Arc::clone(&shared)).boxed());

@@ -3,7 +3,7 @@
 //! The store is asked again and again, often while somebody waits and seldom otherwise. Nothing depends on how soon it
 //! answers but how soon those who wait are woken, and how long a result that another server has removed is still shown.
 
-use crate::engine::Shared;
+use crate::shared::Shared;
 use crate::watch::Seen;
 use longrun_store::{Changes, Cursor};
 use std::sync::Arc;

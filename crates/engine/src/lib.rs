@@ -6,6 +6,7 @@
 //! It reads no clock by itself: one is handed to it. Nor does it leave anything to chance: where several things have
 //! happened, the order in which they are looked at is fixed, so that a run can be told again from a seed.
 
+mod alarm;
 mod cache;
 mod clock;
 mod commits;
@@ -15,11 +16,14 @@ mod feed;
 mod figures;
 mod kept;
 mod leases;
+mod line;
+mod shared;
 mod ticks;
 mod waits;
 mod watch;
 
 pub use clock::Clock;
-pub use engine::{Commanded, Engine, Loops, Observer};
+pub use engine::{Commanded, Engine, Loops};
 pub use error::EngineError;
 pub use figures::{Figures, Snapshot, StuckFigures};
+pub use shared::Observer;

@@ -1,14 +1,13 @@
 //! Letting time pass: lease ends, deadlines, retention.
 
 use crate::EngineError;
-use crate::engine::Shared;
 use crate::figures::add;
+use crate::shared::Shared;
 use futures_util::future::join_all;
 use longrun_model::{Command, OperationKey, Phase, Timestamp};
 use longrun_store::{Write, Written};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
-use tokio::sync::Notify;
+use std::sync::atomic::Ordering::SeqCst;
 
 /// Operations that are ticked at a time.
 pub(crate) const TICKS_MAX: usize = 1_000;
@@ -16,30 +15,6 @@ pub(crate) const TICKS_MAX: usize = 1_000;
 const PAUSE_MILLIS: i64 = 1_000;
 /// How long to sleep when nothing is due: a bound on what a jump of the clock can do.
 const SLEEP_MILLIS_MAX: i64 = 60_000;
-
-/// When the next timer is known to run out.
-pub(crate) struct Alarm {
-    next: AtomicI64,
-    earlier: Notify,
-}
-
-impl Default for Alarm {
-    fn default() -> Self {
-        Self {
-            next: AtomicI64::new(i64::MAX),
-            earlier: Notify::new(),
-        }
-    }
-}
-
-impl Alarm {
-    /// Takes note of a timer.
-    pub(crate) fn note(&self, due_at: Timestamp) {
-        if self.next.fetch_min(due_at.as_millis(), SeqCst) > due_at.as_millis() {
-            self.earlier.notify_one();
-        }
-    }
-}
 
 /// Ticks what is due, for ever.
 pub(crate) async fn run(shared: Arc<Shared>) {
