@@ -105,6 +105,14 @@ fn check_escapes(text: &[u8]) -> Result<(), Fault> {
     }
 }
 
+/// Takes a value out of sorted parameters. An empty one counts as absent.
+pub(crate) fn take<'a>(parameters: &mut Parameters<'a>, name: &str) -> Option<Cow<'a, str>> {
+    let place = parameters
+        .binary_search_by(|(other, _)| other.as_ref().cmp(name))
+        .ok()?;
+    Some(std::mem::take(&mut parameters[place].1)).filter(|value| !value.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

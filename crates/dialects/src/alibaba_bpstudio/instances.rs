@@ -1,7 +1,6 @@
 //! What became of each resource. The API itself has no place for it; programs on top of it put it into `Arguments`, in
 //! the shape that is written and read here.
 
-use super::read::text_of;
 use crate::{Observed, wire};
 use longrun_model::{Failure, Json, Operation, Resource, ResourceStatus};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -169,6 +168,15 @@ fn error_of(status: ResourceStatus, message: &str) -> Option<Failure> {
             let words = message.strip_prefix(CANCELLED)?.strip_prefix(": ")?;
             Some(failure_of(words))
         }
+    }
+}
+
+/// The text that a value stands for: the content of a string, or the JSON of anything else.
+pub(super) fn text_of(value: &RawValue) -> Cow<'_, str> {
+    match serde_json::from_str::<String>(value.get()) {
+        Ok(content) => Cow::Owned(content),
+        Err(_) if value.get() == "null" => Cow::Borrowed(""),
+        Err(_) => Cow::Borrowed(value.get()),
     }
 }
 

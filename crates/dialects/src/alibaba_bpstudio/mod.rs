@@ -7,6 +7,7 @@
 mod answer;
 mod fault;
 mod forward;
+mod fresh;
 mod instances;
 mod parse;
 mod poll;

@@ -2,7 +2,7 @@
 //! learns nothing about what there is.
 
 use super::{ACTION, NAME, OPERATION_ID_BYTES_MAX, POLICY_ACTION, VERSION, submit, v1, v3};
-use crate::form::{self, Parameters};
+use crate::form::{self, Parameters, take};
 use crate::{Action, Call, Fault, Format, Frame, OperationRef, Options, Question, Request, Wish};
 use http::Method;
 use std::borrow::Cow;
@@ -207,14 +207,6 @@ fn wish<'a>(
         operation: OperationRef::Text(id),
         resource_group: take(parameters, "ResourceGroupId"),
     })
-}
-
-/// Takes a value out of sorted parameters. An empty one counts as absent.
-pub(super) fn take<'a>(parameters: &mut Parameters<'a>, name: &str) -> Option<Cow<'a, str>> {
-    let place = parameters
-        .binary_search_by(|(other, _)| other.as_ref().cmp(name))
-        .ok()?;
-    Some(std::mem::take(&mut parameters[place].1)).filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]

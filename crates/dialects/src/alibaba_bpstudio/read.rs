@@ -1,7 +1,8 @@
 //! What the cloud answers, read with patience: numbers that became strings, strings that hold JSON, words in any case,
 //! and the damage that the document's own sample shows.
 
-use super::{instances, xml};
+use super::instances::{self, text_of};
+use super::xml;
 use crate::{Observation, Observed, QueryError, Retry, Watched};
 use http::HeaderMap;
 use longrun_model::{Failure, Json, Mix};
@@ -53,15 +54,6 @@ fn members(body: &[u8]) -> Option<Members> {
     serde_json::from_str(text)
         .ok()
         .or_else(|| serde_json::from_value(xml::to_value(text)?).ok())
-}
-
-/// The text that a value stands for: the content of a string, or the JSON of anything else.
-pub(super) fn text_of(value: &RawValue) -> Cow<'_, str> {
-    match serde_json::from_str::<String>(value.get()) {
-        Ok(content) => Cow::Owned(content),
-        Err(_) if value.get() == "null" => Cow::Borrowed(""),
-        Err(_) => Cow::Borrowed(value.get()),
-    }
 }
 
 /// The first of these members that says something. Only quotes and blanks say nothing: the sample's `" "`.

@@ -1,8 +1,7 @@
 //! Submitting: `ExecuteOperationASync`, which answers with an id, and `ExecuteOperationSync`, which waits.
 
 use super::answer::RESULT;
-use super::parse::take;
-use crate::form::Parameters;
+use crate::form::{Parameters, take};
 use crate::{Action, Fault, Given, Order};
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -1,18 +1,14 @@
 //! Signatures in parameters: HMAC-SHA1 over all of them. The documents say "V2" or "RPC" for it, the wire says
 //! `SignatureVersion=1.0`.
 
-use super::parse::take;
+use super::fresh::{WINDOW_MILLIS, check_nonce};
 use super::sign;
-use super::v3::WINDOW_MILLIS;
-use crate::form::{self, Parameters};
+use crate::form::{self, Parameters, take};
 use crate::{Algorithm, Claim, Derivation, Fault, Identity, Options, Proof, Texts, stamp};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use longrun_model::Timestamp;
 use std::borrow::Cow;
-
-/// The longest nonce that is remembered. The document names no limit; clients send 32 to 36 characters.
-pub(super) const NONCE_BYTES_MAX: usize = 256;
 
 /// Reads who signed. The parameters are sorted; the values that only a signature needs are taken out of them.
 pub(super) fn claim<'a>(
@@ -87,15 +83,4 @@ fn signed_at(parameters: &Parameters) -> Result<Timestamp, Fault> {
         }
     };
     stamp::read_rfc3339(text).ok_or(Fault::MalformedTime)
-}
-
-/// The nonce, if it is short enough to be remembered.
-pub(super) fn check_nonce(nonce: Cow<str>) -> Result<Cow<str>, Fault> {
-    if nonce.len() <= NONCE_BYTES_MAX {
-        return Ok(nonce);
-    }
-    Err(Fault::InvalidParameter {
-        name: Cow::Borrowed("SignatureNonce"),
-        reason: "it is longer than 256 bytes",
-    })
 }

@@ -1,7 +1,7 @@
 //! Signatures in headers: HMAC-SHA256 over the method, the query, the listed headers and the digest of the body.
 
+use super::fresh::{WINDOW_MILLIS, check_nonce};
 use super::sign::{self, Covered, V3_ALGORITHM};
-use super::v1::check_nonce;
 use crate::form::Parameters;
 use crate::proof::sha256_hex;
 use crate::{Algorithm, Claim, Derivation, Fault, Identity, Options, Proof, Request, Texts, stamp};
@@ -9,8 +9,6 @@ use std::borrow::Cow;
 
 /// What the `Authorization` header of every V3 algorithm begins with.
 pub(super) const SCHEME: &str = "ACS3-";
-/// How far a client's clock may be off, each way. Documents say 15 and 31 minutes; the shorter one is safer.
-pub(super) const WINDOW_MILLIS: i64 = 15 * 60 * 1_000;
 
 /// The headers that a signature must cover, besides all others whose names begin with `x-acs-`.
 const MUST_COVER: [&str; 6] = [
