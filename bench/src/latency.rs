@@ -2,6 +2,7 @@
 
 use crate::chart::{self, Axes, Series};
 use crate::flow;
+use crate::limits;
 use crate::load::{self, Requests};
 use crate::open;
 use crate::plan::Plan;
@@ -50,6 +51,10 @@ fn polls(plan: &Plan) -> anyhow::Result<()> {
     };
     // One round to warm the bare one up as well.
     at(bare.address, &bare_requests, most / 2.0)?;
+    let stalls = (0..plan.rounds).map(|_| limits::stall(plan.seconds));
+    let stalls = stalls.collect::<anyhow::Result<_>>()?;
+    let name = "latency poll, of the machine alone, p99";
+    plan.report.add(Figure::median(name, stalls, "us"))?;
     let mut curves = QUANTILES.map(|quantile| (quantile, Vec::new()));
     for part in LOADS {
         let rate = most * f64::from(part) / 100.0;

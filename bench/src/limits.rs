@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// How long proofs are counted.
 const PROVING: Duration = Duration::from_millis(500);
+/// What counts as a gap in the time that a thread runs.
+const GAP_MIN: Duration = Duration::from_micros(5);
 /// Operations in a transaction of bare SQLite.
 const GROUP: usize = 256;
 
@@ -71,6 +73,53 @@ fn prove(dialect: &dyn Dialect, request: &Request) -> anyhow::Result<f64> {
         count += 64;
     }
     Ok(f64::from(count) / began.elapsed().as_secs_f64())
+}
+
+/// Microseconds that one moment in a hundred has to wait until a thread goes on that does nothing but hold its core,
+/// when there is one for each: nothing that runs on them can answer sooner, whoever wrote it.
+pub(crate) fn stall(seconds: f64) -> anyhow::Result<f64> {
+    let cores = std::thread::available_parallelism()?.get();
+    let gaps: Vec<f64> = std::thread::scope(|scope| {
+        let holding: Vec<_> = (0..cores).map(|_| scope.spawn(|| hold(seconds))).collect();
+        let gaps = holding.into_iter().map(|one| {
+            one.join()
+                .expect("a thread that holds its core does not panic")
+        });
+        gaps.flatten().collect()
+    });
+    let all = seconds * 1e6 * f64::from(u32::try_from(cores)?);
+    let waits_longer = |wait: f64| gaps.iter().map(|gap| (gap - wait).max(0.0)).sum::<f64>();
+    let longest = gaps.iter().copied().fold(0.0, f64::max);
+    let (mut low, mut high) = (0.0, longest);
+    while high - low > 1.0 {
+        let middle = f64::midpoint(low, high);
+        if waits_longer(middle) > all / 100.0 {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(high)
+}
+
+/// Holds a core for so long: the gaps, in microseconds, in which the thread did not run.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark is about the time that passes"
+)]
+fn hold(seconds: f64) -> Vec<f64> {
+    let began = Instant::now();
+    let mut last = began;
+    let mut gaps = Vec::new();
+    while last.duration_since(began).as_secs_f64() < seconds {
+        let now = Instant::now();
+        let gap = now.duration_since(last);
+        if gap > GAP_MIN {
+            gaps.push(gap.as_secs_f64() * 1e6);
+        }
+        last = now;
+    }
+    gaps
 }
 
 /// A table as it was found: how to put a row into it, and its rows.
