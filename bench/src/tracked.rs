@@ -63,7 +63,7 @@ fn follow(cloud: SocketAddr, gateway: SocketAddr) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Measures two whole pauses, once every task has been asked for and all that was new is written down.
+/// Measures a whole pause, once every task has been asked for and all that was new is written down.
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 fn idle(plan: &Plan, cloud: &Served, gateway: &Served) -> anyhow::Result<()> {
     let counter = "longrun_upstream_polls_total{upstream=\"cloud\"}";
@@ -81,7 +81,7 @@ fn idle(plan: &Plan, cloud: &Served, gateway: &Served) -> anyhow::Result<()> {
         Used::now(cloud.id(), &[gateway.id()])?,
         Instant::now(),
     );
-    std::thread::sleep(Duration::from_millis(2 * PAUSE_MILLIS));
+    std::thread::sleep(Duration::from_millis(PAUSE_MILLIS));
     let (seconds, asked) = (began.elapsed().as_secs_f64(), polls()? - asked);
     let now = Used::now(cloud.id(), &[gateway.id()])?;
     let [_, micros] = now.microseconds_each_since(&used, asked);
