@@ -44,12 +44,12 @@ pub(crate) struct Database {
 impl Database {
     /// A new database. None, and a word about it, if the tests were given no server.
     pub(crate) async fn new() -> Option<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         let Ok(server) = std::env::var("LONGRUN_TEST_POSTGRES") else {
             eprintln!("skipped: LONGRUN_TEST_POSTGRES names no server");
             return None;
         };
-        let name = format!("it{}_{}", std::process::id(), COUNT.fetch_add(1, SeqCst));
+        // Not after the process: in a long run the system gives numbers of processes out again.
+        let name = format!("it{:032x}", fastrand::u128(..));
         let (client, connection) = tokio_postgres::connect(&server, NoTls)
             .await
             .expect("the server that LONGRUN_TEST_POSTGRES names answers");
