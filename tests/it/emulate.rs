@@ -1,6 +1,7 @@
 //! `longrun emulate` from outside: the program, the examples, pytest.
 
 use crate::program::{KEY_ID, KEY_SECRET, PROJECT, TOKEN, binary, command};
+use crate::python;
 use serde_json::{Value, json};
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader};
@@ -63,21 +64,10 @@ fn run(command: &mut Command) -> String {
     said
 }
 
-/// A Python that a variable names, unless it names none.
-fn python(variable: &str) -> Option<OsString> {
-    let python = std::env::var_os(variable);
-    if python.is_none() {
-        eprintln!("skipped: {variable} names no Python");
-    }
-    python
-}
-
 /// What an unmodified SDK is told by an example.
 fn poll(python: &OsString, emulator: &Emulator, arguments: &[&str]) -> Value {
     let home = tempfile::tempdir().expect("there is room for a folder");
-    let told = run(Command::new(python)
-        .arg("-B")
-        .arg(root().join("tests/sdk/poll.py"))
+    let told = run(python::sdk(python, "poll.py")
         .args(arguments)
         .env("HOME", home.path())
         .env("LONGRUN_HTTP", &emulator.url)
@@ -91,7 +81,7 @@ fn poll(python: &OsString, emulator: &Emulator, arguments: &[&str]) -> Value {
 /// The vendors' SDKs, as they are, poll the clouds' own examples.
 #[test]
 fn unmodified_sdks_are_told_what_the_examples_say() {
-    let Some(python) = python("LONGRUN_TEST_PYTHON") else {
+    let Some(python) = python::python() else {
         return;
     };
     let job = "4010b39b4fd3d5ff014fd943bac41619";
@@ -133,7 +123,7 @@ fn unmodified_sdks_are_told_what_the_examples_say() {
 
 #[test]
 fn pytest_has_a_fixture() {
-    let Some(python) = python("LONGRUN_TEST_PYTEST") else {
+    let Some(python) = python::named("LONGRUN_TEST_PYTEST") else {
         return;
     };
     run(Command::new(python)

@@ -22,6 +22,7 @@ mod moving;
 mod one_per_resource;
 mod postgres;
 mod program;
+mod python;
 mod python_client;
 mod rates;
 mod sdk;

@@ -3,6 +3,7 @@
 
 use crate::api::Api;
 use crate::program::{Program, TOKEN, terminate};
+use crate::python;
 use crate::waiting::end_of;
 use serde_json::{Value, json};
 use std::ffi::OsString;
@@ -19,12 +20,7 @@ fn root() -> PathBuf {
 
 /// A Python that finds the package and the server, unless there is none on this machine.
 fn python(program: &Program) -> Option<Command> {
-    let Some(python) = std::env::var_os("LONGRUN_TEST_PYTHON") else {
-        eprintln!(
-            "skipped: LONGRUN_TEST_PYTHON names no Python that has the packages of tests/sdk/requirements.txt"
-        );
-        return None;
-    };
+    let python = python::python()?;
     let mut command = Command::new(python);
     // The folder of the sources stays as it is. What is only warned about elsewhere fails here.
     command

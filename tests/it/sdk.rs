@@ -17,10 +17,10 @@ mod through;
 mod words;
 
 use crate::postgres::Database;
+use crate::python;
 use driver::Sdk;
 use serde_json::{Value, json};
 use stage::{Place, Stage, Stores};
-use std::ffi::OsString;
 use words::Client;
 
 /// The ways in which the SDK of Tencent's API 2.0 can ask: method, signature, and how it is led here.
@@ -47,25 +47,14 @@ const TENCENT3_WAYS: [(&str, &str, &str); 6] = [
 
 /// The stage, unless there is no Python to put on it.
 fn stage() -> Option<Stage> {
-    Some(Stage::set_up(&python()?, Stores::files()))
+    Some(Stage::set_up(&python::python()?, Stores::files()))
 }
 
 /// The same with stores in PostgreSQL, unless there is none.
 async fn stage_on_postgres() -> Option<Stage> {
-    let python = python()?;
+    let python = python::python()?;
     let databases = [Database::new().await?, Database::new().await?];
     Some(Stage::set_up(&python, Stores::Databases(databases)))
-}
-
-/// A Python with the vendors' SDKs.
-fn python() -> Option<OsString> {
-    let python = std::env::var_os("LONGRUN_TEST_PYTHON");
-    if python.is_none() {
-        eprintln!(
-            "skipped: LONGRUN_TEST_PYTHON names no Python that has the packages of tests/sdk/requirements.txt"
-        );
-    }
-    python
 }
 
 /// Asks about an operation in every way that a client has, and hands back what it saw, once for each way.

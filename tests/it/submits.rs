@@ -2,10 +2,10 @@
 //! them out by itself.
 
 use crate::program::{KEY_ID, KEY_SECRET, PROJECT, Program, TOKEN};
+use crate::python;
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 const SETTINGS: &str = r#"
 [kind."alibaba-bpstudio.ExecuteOperation"]
@@ -30,8 +30,7 @@ executor = { command = ["true"] }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unmodified_clients_submit_and_wait() {
-    let Some(python) = std::env::var_os("LONGRUN_TEST_PYTHON") else {
-        eprintln!("skipped: LONGRUN_TEST_PYTHON names no Python with the SDKs");
+    let Some(python) = python::python() else {
         return;
     };
     let folder = tempfile::tempdir().expect("there is room for a folder");
@@ -62,10 +61,8 @@ pub(crate) struct Caller<'t> {
 impl Caller<'_> {
     /// Has all clients submit and wait, and compares what they saw.
     pub(crate) fn check(&self, python: &OsStr, home: &Path) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk/submits.py");
-        let output = Command::new(python)
-            .arg("-B")
-            .arg(script)
+        let mut clients = python::sdk(python, "submits.py");
+        clients
             .env("HOME", home)
             .env("LONGRUN_SERVER", &self.server)
             .env("ALIBABA_CLOUD_ACCESS_KEY_ID", self.key[0])
@@ -73,22 +70,13 @@ impl Caller<'_> {
             .env("HUAWEICLOUD_SDK_AK", self.key[0])
             .env("HUAWEICLOUD_SDK_SK", self.key[1])
             .env("LONGRUN_TOKEN", self.token)
-            .env("HUAWEICLOUD_SDK_PROJECT_ID", PROJECT)
-            .stderr(Stdio::inherit())
-            .output()
-            .expect("Python can be run");
-        assert!(output.status.success(), "{}", output.status);
-        let text = String::from_utf8(output.stdout).expect("the answers are text");
-        let saw = text.lines().map(|line| {
-            let line: Value = serde_json::from_str(line).expect("each line is JSON");
-            let client = line["client"].as_str().expect("it is a text").to_owned();
-            (client, line["saw"].clone())
-        });
+            .env("HUAWEICLOUD_SDK_PROJECT_ID", PROJECT);
+        let saw = python::saw(&mut clients);
         let expected: Vec<_> = [classic_elb(), ecs()]
             .into_iter()
             .chain(bpstudio())
             .collect();
-        assert_eq!(saw.collect::<Vec<_>>(), expected);
+        assert_eq!(saw, expected);
     }
 }
 

@@ -3,18 +3,16 @@
 use crate::api::Api;
 use crate::cli::call;
 use crate::program::{Program, TOKEN, store_in};
+use crate::python;
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc::{Receiver, channel};
 
 /// The lines that `watch.py` prints while it watches this operation.
 fn watch(python: &std::ffi::OsStr, program: &Program, id: &str) -> Receiver<String> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk/watch.py");
     let url = format!("{}/api/v1/operations/{id}/events", program.url());
-    let mut child = Command::new(python)
-        .arg(script)
+    let mut child = python::sdk(python, "watch.py")
         .args([&url, TOKEN])
         .stdout(Stdio::piped())
         .spawn()
@@ -33,8 +31,7 @@ fn watch(python: &std::ffi::OsStr, program: &Program, id: &str) -> Receiver<Stri
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_event_is_heard_once_whatever_becomes_of_the_server() {
-    let Some(python) = std::env::var_os("LONGRUN_TEST_PYTHON") else {
-        eprintln!("skipped: LONGRUN_TEST_PYTHON names no Python");
+    let Some(python) = python::python() else {
         return;
     };
     let folder = tempfile::tempdir().expect("there is room for a folder");

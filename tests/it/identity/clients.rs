@@ -2,23 +2,19 @@
 
 use super::{NAME, PASSWORD, REGION, job};
 use crate::program::{KEY_ID, KEY_SECRET, PROJECT, Program, TOKEN};
+use crate::python;
 use serde_json::{Value, json};
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keystoneauth_openstacksdk_and_huaweis_sdk_log_in() {
-    let Some(python) = std::env::var_os("LONGRUN_TEST_PYTHON") else {
-        eprintln!("skipped: LONGRUN_TEST_PYTHON names no Python with the SDKs");
+    let Some(python) = python::python() else {
         return;
     };
     let program = Program::start("memory:");
     super::Caller::new(&program).await;
     let home = tempfile::tempdir().expect("there is room for a folder");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk/identity.py");
-    let output = Command::new(python)
-        .arg("-B")
-        .arg(script)
+    let mut clients = python::sdk(&python, "identity.py");
+    clients
         .env("HOME", home.path())
         .env("LONGRUN_SERVER", program.url())
         .env("LONGRUN_TOKEN", TOKEN)
@@ -31,18 +27,8 @@ async fn keystoneauth_openstacksdk_and_huaweis_sdk_log_in() {
         .env("OS_PASSWORD", PASSWORD)
         .env("OS_USER_DOMAIN_NAME", NAME)
         .env("OS_PROJECT_ID", PROJECT)
-        .env("OS_REGION_NAME", REGION)
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("Python can be run");
-    assert!(output.status.success(), "{}", output.status);
-    let text = String::from_utf8(output.stdout).expect("the answers are text");
-    let saw = text.lines().map(|line| {
-        let line: Value = serde_json::from_str(line).expect("each line is JSON");
-        let client = line["client"].as_str().expect("it is a text").to_owned();
-        (client, line["saw"].clone())
-    });
-    let saw: Vec<_> = saw.collect();
+        .env("OS_REGION_NAME", REGION);
+    let saw = python::saw(&mut clients);
     let expected: Vec<_> = expected()
         .into_iter()
         .map(|(client, saw)| (client.to_owned(), saw))

@@ -1,12 +1,13 @@
 //! The Python program that puts polls to the SDKs. It answers a line with a line.
 
 use crate::program::{KEY_ID, KEY_SECRET, PROJECT, TOKEN};
+use crate::python;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use tempfile::TempDir;
 
 /// The SDKs, ready to be asked. Dropping it ends them.
@@ -27,11 +28,7 @@ impl Sdk {
         authority: &Path,
     ) -> Self {
         let home = tempfile::tempdir().expect("there is room for a folder");
-        let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk/poll.py");
-        let mut child = Command::new(python)
-            // The folder of the sources stays as it is.
-            .arg("-B")
-            .arg(driver)
+        let mut child = python::sdk(python, "poll.py")
             .arg("serve")
             .env("HOME", home.path())
             .env("SSL_CERT_FILE", authority)

@@ -2,9 +2,9 @@
 
 use super::certificates::Certificates;
 use super::driver::Sdk;
-use super::python;
 use super::words::{self, Client};
 use crate::emulate::{Emulator, root};
+use crate::python;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use tempfile::TempDir;
@@ -18,7 +18,7 @@ struct Stage {
 
 impl Stage {
     fn set_up(scenario: &str) -> Option<Self> {
-        let python = python()?;
+        let python = python::python()?;
         let folder = tempfile::tempdir().expect("there is room for a folder");
         let certificates = Certificates::make(folder.path());
         let path = folder.path().join("scenario.toml");

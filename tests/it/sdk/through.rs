@@ -4,7 +4,6 @@
 use super::certificates::Certificates;
 use super::driver::Sdk;
 use super::emulated::{address, check_what_is_left, rows, scenario};
-use super::python;
 use super::tccli::Tccli;
 use super::words::{self, Client};
 use crate::api::Api;
@@ -12,6 +11,7 @@ use crate::emulate::Emulator;
 use crate::gateway::line::Line;
 use crate::gateway::{CALLER_ID, CALLER_SECRET, caller, write_settings};
 use crate::program::{KEY_SECRET, Program};
+use crate::python;
 use crate::submits::{self, Caller};
 use crate::wait::Stub;
 use crate::waiting::eventually;
@@ -31,7 +31,7 @@ struct Stage {
 
 impl Stage {
     async fn set_up(upstreams: &[(&str, SocketAddr)]) -> Option<Self> {
-        let python = python()?;
+        let python = python::python()?;
         let folder = tempfile::tempdir().expect("there is room for a folder");
         let certificates = Certificates::make(folder.path());
         let [certificate, key] = [&certificates.certificate, &certificates.key]
@@ -312,7 +312,7 @@ async fn independent_clouds_take_what_is_passed_on() {
 /// All that clients do when they submit and wait is the same through a gateway.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_submit_and_wait_see_no_gateway() {
-    let Some(python) = python() else {
+    let Some(python) = python::python() else {
         return;
     };
     let folder = tempfile::tempdir().expect("there is room for a folder");

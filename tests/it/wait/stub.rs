@@ -1,6 +1,6 @@
 //! A stub of a cloud, in Python.
 
-use std::ffi::OsString;
+use crate::python;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ impl Stub {
 
     /// Starts a script that tells the port that it listens on; nothing if there is no Python.
     pub(crate) fn run(name: &str, argument: Option<&str>) -> Option<Self> {
-        let mut child = Command::new(python()?)
+        let mut child = Command::new(python::python()?)
             // The folder of the sources stays as it is.
             .arg("-B")
             .arg(script(name))
@@ -54,15 +54,6 @@ impl Drop for Stub {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// The Python of the tests. Whoever has none is told so.
-pub(super) fn python() -> Option<OsString> {
-    let python = std::env::var_os("LONGRUN_TEST_PYTHON");
-    if python.is_none() {
-        eprintln!("skipped: LONGRUN_TEST_PYTHON names no Python");
-    }
-    python
 }
 
 /// One of the scripts.

@@ -1,7 +1,8 @@
 //! A wait in a terminal, and one that somebody leaves.
 
 use super::Place;
-use super::stub::{Stub, python, script};
+use super::stub::{Stub, script};
+use crate::python;
 use crate::waiting::PATIENCE;
 use serde_json::Value;
 use std::process::Stdio;
@@ -9,7 +10,7 @@ use std::process::Stdio;
 /// Runs the program in a pseudo-terminal: what it drew, and how it ended.
 async fn in_terminal(place: &Place, before: &[&str], arguments: &[&str]) -> Option<(String, i64)> {
     let program = place.command(arguments);
-    let mut command = tokio::process::Command::new(python()?);
+    let mut command = tokio::process::Command::new(python::python()?);
     command
         .arg("-B")
         .arg(script("terminal.py"))
