@@ -4,14 +4,9 @@
 //! writes only those. The beginning of the history stands in the operation's own row too.
 
 use crate::StoreError;
-use crate::archive::Parcel;
 use crate::record::{self, Unreadable};
-use crate::workset::Touched;
-use longrun_model::{
-    Event, Idempotency, Operation, OperationKey, Resource, ResourceStatus, Resources, Tally,
-};
+use longrun_model::{Operation, OperationKey, Resource, ResourceStatus, Resources, Tally};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// How many resources stand together. An operation with no more than that has them in its own row.
 pub(crate) const CHUNK: u32 = 64;
@@ -34,42 +29,6 @@ pub(crate) fn span(number: u32, total: u32) -> (u32, u32) {
 /// The numbers of the chunks that hold the resources with these indexes.
 pub(crate) fn chunks_of(indexes: &BTreeSet<u32>) -> BTreeSet<u32> {
     indexes.iter().map(|index| index / CHUNK).collect()
-}
-
-/// How many events of an operation that comes from another store stand together.
-const ARRIVED_EVENTS: usize = 128;
-
-/// An operation of another store as a new one here, and the parts of its history that get rows of their own, each with
-/// the number of its last event.
-pub(crate) fn arrived(parcel: Parcel) -> (Touched, Vec<(u64, Vec<u8>)>) {
-    let Parcel {
-        operation,
-        history,
-        idempotent,
-        places: _,
-    } = parcel;
-    let history = history.into_iter().map(|one| (one.number, one.event));
-    let mut events: Vec<(u64, Event)> = history.collect();
-    let later = events.split_off(events.len().min(ARRIVED_EVENTS));
-    let parts = later.chunks(ARRIVED_EVENTS).filter_map(|part| {
-        let mut blob = Vec::new();
-        record::write_events(&operation, part, &mut blob);
-        part.last().map(|(last, _)| (*last, blob))
-    });
-    let parts = parts.collect();
-    let touched = Touched {
-        operation: Arc::new(operation),
-        before: None,
-        events,
-        changed_resources: BTreeSet::new(),
-        grown_from: None,
-        changed: true,
-        idempotency: idempotent.map(|one| Idempotency {
-            key: one.key,
-            digest: one.digest,
-        }),
-    };
-    (touched, parts)
 }
 
 /// Writes one chunk of `operation` into `blob`. The whole chunk must be loaded.

@@ -24,6 +24,7 @@ mod document;
 mod doing;
 mod error;
 mod feed;
+mod indexed;
 mod layout;
 mod limits;
 mod memory;
@@ -32,13 +33,11 @@ mod query;
 mod record;
 mod sqlite;
 mod turns;
+mod upkeep;
 mod workset;
 mod write;
 
 pub use access_key::{AccessKey, User};
-pub use archive::{
-    Checked, Doing, Location, MigrateError, Migrated, Step, Tell, abandon, check, migrate,
-};
 pub use document::{Document, PutDocument};
 pub use error::StoreError;
 pub use feed::{Changed, Changes, Cursor, Queued};
@@ -47,6 +46,9 @@ pub use memory::{MemoryStore, SharedMemory};
 pub use postgres::{PostgresStore, PostgresUrl, PostgresUrlError};
 pub use query::{Due, Filter, HistoryEntry, Page};
 pub use sqlite::{SqliteStore, backup};
+pub use upkeep::{
+    Checked, Doing, Location, MigrateError, Migrated, Step, Tell, abandon, check, migrate,
+};
 pub use write::{LeaseWish, Refused, Submitted, Write, Written};
 
 use futures_util::future::{BoxFuture, FutureExt, ready};

@@ -1,9 +1,10 @@
 //! The store that forgets everything when it ends: for tests and emulators, and the oracle for the others.
 
 use crate::document::{DocumentChange, Named};
+use crate::indexed::{Indexed, urgency};
 use crate::query::Paging;
 use crate::turns::{self, Book, Lane, Lanes, Round, Taken};
-use crate::workset::{self, AccessKeyChange, Changes, Indexed, Tables, Touched};
+use crate::workset::{self, AccessKeyChange, Changes, Tables, Touched};
 use crate::{
     AccessKey, Committed, Document, Due, Filter, HistoryEntry, LeaseWish, Limits, Page, Store,
     StoreError, Write,
@@ -208,7 +209,7 @@ impl State {
         let after = Indexed::of(operation);
         self.timers.extend(after.due_at.map(|due_at| (due_at, key)));
         self.book.settle(&self.round, operation, before);
-        let place = (operation.kind.clone(), workset::urgency(operation.priority));
+        let place = (operation.kind.clone(), urgency(operation.priority));
         let lanes = self.queue.entry(place).or_default();
         let lane = lanes.entry(operation.account.clone()).or_default();
         if after.waiting {

@@ -3,10 +3,10 @@
 //! Turns go on from one lease to the next, so that a worker who takes one operation at a time is as fair as one who
 //! takes many. What is looked at does not grow with the number of operations or accounts that wait.
 
-use crate::workset::Indexed;
+use crate::indexed::{Indexed, is_held};
 use crate::{LeaseWish, Limits, StoreError};
 use longrun_model::limits::PRIORITY_MAX;
-use longrun_model::{Account, KindName, Operation, OperationKey, Phase};
+use longrun_model::{Account, KindName, Operation, OperationKey};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -143,19 +143,6 @@ fn lessen<N: std::hash::Hash + Eq>(counts: &mut HashMap<N, u32>, name: &N) {
         if *count == 0 {
             counts.remove(name);
         }
-    }
-}
-
-/// Whether a worker holds an operation in this phase.
-pub(crate) const fn is_held(phase: Phase) -> bool {
-    match phase {
-        Phase::Running | Phase::Cancelling => true,
-        Phase::Queued
-        | Phase::Succeeded
-        | Phase::Failed
-        | Phase::Partial
-        | Phase::Cancelled
-        | Phase::Expired => false,
     }
 }
 

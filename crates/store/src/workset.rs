@@ -2,11 +2,10 @@
 //! saved together at the end. Every store runs its commits through here, so that all of them behave alike.
 
 use crate::document::{DocumentChange, Named};
+use crate::indexed::Indexed;
 use crate::layout::is_chunked;
 use crate::turns::Taken;
-use crate::{
-    AccessKey, LeaseWish, PutDocument, Refused, StoreError, Submitted, Write, Written, turns,
-};
+use crate::{AccessKey, LeaseWish, PutDocument, Refused, StoreError, Submitted, Write, Written};
 use longrun_model::{
     Account, Change, Command, Event, Operation, OperationKey, Rejected, Resource, Submission,
     Timestamp, Touch, apply, decide, limits,
@@ -74,31 +73,6 @@ pub(crate) struct Touched {
     pub(crate) changed: bool,
     /// The idempotency key of a new operation.
     pub(crate) idempotency: Option<longrun_model::Idempotency>,
-}
-
-/// What is indexed about an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Indexed {
-    /// When its timer runs out.
-    pub(crate) due_at: Option<Timestamp>,
-    /// Whether it waits for a worker.
-    pub(crate) waiting: bool,
-    /// Whether a worker holds it.
-    pub(crate) held: bool,
-    /// Whether it has not ended.
-    pub(crate) live: bool,
-}
-
-impl Indexed {
-    /// What is to be indexed about `operation`.
-    pub(crate) fn of(operation: &Operation) -> Self {
-        Self {
-            due_at: operation.due_at(),
-            waiting: !operation.removed && operation.is_leasable(),
-            held: turns::is_held(operation.phase),
-            live: !operation.phase.is_ended(),
-        }
-    }
 }
 
 /// What a commit has to save.
@@ -534,9 +508,4 @@ impl Touched {
             | Change::Removed { .. } => (),
         }
     }
-}
-
-/// How urgent a priority is: 0 for the highest.
-pub(crate) fn urgency(priority: u8) -> u8 {
-    limits::PRIORITY_MAX.saturating_sub(priority)
 }

@@ -1,7 +1,7 @@
 //! Everything that a store keeps of one operation.
 
+use crate::indexed::{Indexed, urgency};
 use crate::record;
-use crate::workset::{Indexed, urgency};
 use crate::{HistoryEntry, StoreError, layout};
 use longrun_model::{Account, KindName, Operation, OperationKey, Timestamp};
 use sha2::{Digest, Sha256};

@@ -1,8 +1,8 @@
 //! A database in the hands of whoever moves it.
 
 use crate::StoreError;
-use crate::archive::{Archive, Contents, Documents, Holder, Parcel, State};
-use crate::layout::{self, row_id};
+use crate::archive::{Archive, Contents, Documents, Holder, Parcel, State, arrived};
+use crate::layout::row_id;
 use crate::postgres::archive::PostgresArchive;
 use crate::postgres::connections::Connections;
 use crate::postgres::failure::Failure;
@@ -98,7 +98,7 @@ impl Holder for PostgresHolder {
                 let row = row_id(key);
                 let own = std::mem::take(&mut parcel.places).into_iter();
                 places.extend(own.map(|(line, ticket)| (line, ticket, key)));
-                let (touched, parts) = layout::arrived(parcel);
+                let (touched, parts) = arrived(parcel);
                 changes.operations.push(touched);
                 histories.extend(parts.into_iter().map(|(last, blob)| (row, last, blob)));
             }

@@ -1,12 +1,13 @@
 //! Saving what a commit has changed: one statement a table, with arrays for all rows, and only for tables that change.
 
 use crate::document::DocumentChange;
+use crate::indexed::{Indexed, urgency};
 use crate::layout::{self, CHUNK, EVENTS_BYTES_MAX, is_chunked, row_id};
 use crate::postgres::found::Found;
 use crate::postgres::session::{Step, Value};
 use crate::postgres::together::together;
 use crate::record::{self, phase_code};
-use crate::workset::{AccessKeyChange, Changes, Indexed, Touched, urgency};
+use crate::workset::{AccessKeyChange, Changes, Touched};
 use longrun_model::Operation;
 use std::collections::BTreeMap;
 

@@ -2,7 +2,8 @@
 
 use super::{Unreadable, begin, only, put};
 use crate::feed::{Changed, Changes, Queued};
-use crate::workset::{Changes as Saved, Indexed};
+use crate::indexed::Indexed;
+use crate::workset::Changes as Saved;
 use longrun_model::{OperationKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

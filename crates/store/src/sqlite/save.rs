@@ -3,12 +3,13 @@
 use crate::StoreError;
 use crate::document::DocumentChange;
 use crate::doing::Doing;
+use crate::indexed::{Indexed, urgency};
 use crate::layout::{EVENTS_BYTES_MAX, is_chunked, row_id};
 use crate::record::{self, phase_code};
 use crate::sqlite::chunk;
 use crate::sqlite::row::Dictionary;
 use crate::sqlite::tables::SqliteTables;
-use crate::workset::{AccessKeyChange, Changes, Indexed, Touched, urgency};
+use crate::workset::{AccessKeyChange, Changes, Touched};
 use longrun_model::{Idempotency, Operation, OperationKey};
 use rusqlite::{CachedStatement, Connection, params};
 

@@ -1,8 +1,8 @@
 //! The one connection that writes.
 
-use crate::archive::{Contents, Documents, Parcel, State};
+use crate::archive::{Contents, Documents, Parcel, State, arrived};
 use crate::doing::Doing;
-use crate::layout::{self, row_id};
+use crate::layout::row_id;
 use crate::record::{self, Unreadable, phase_code};
 use crate::sqlite::row::{Dictionary, column};
 use crate::sqlite::tables::SqliteTables;
@@ -72,7 +72,7 @@ impl Writer {
                 for (line, ticket) in std::mem::take(&mut parcel.places) {
                     lines::keep(tables.connection, &line, ticket, key)?;
                 }
-                let (touched, parts) = layout::arrived(parcel);
+                let (touched, parts) = arrived(parcel);
                 let row = row_id(touched.operation.key);
                 let changes = Changes {
                     operations: vec![touched],

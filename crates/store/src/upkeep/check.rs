@@ -1,10 +1,9 @@
 //! Whether all in a store fits together.
 
 use crate::StoreError;
-use crate::archive::walk::Walk;
-use crate::archive::{
-    Archive, Contents, Doing, Entry, Expected, Location, PAGE_OPERATIONS, Parcel, Rows, Step, Tell,
-};
+use crate::archive::{Archive, Contents, Entry, Expected, PAGE_OPERATIONS, Parcel, Rows};
+use crate::upkeep::walk::Walk;
+use crate::upkeep::{Doing, Location, Step, Tell};
 use longrun_model::{Change, Operation, Phase};
 
 /// How many faults are told; more are only counted.

@@ -6,11 +6,10 @@
 //! then the source is given up for good, and after it the target is opened: at no moment are there two that servers use.
 
 use crate::StoreError;
-use crate::archive::check::{self, Checked};
-use crate::archive::walk::Walk;
-use crate::archive::{
-    Archive, Contents, Doing, Entry, Holder, Location, PAGE_OPERATIONS, Parcel, State, Step, Tell,
-};
+use crate::archive::{Archive, Contents, Entry, Holder, PAGE_OPERATIONS, Parcel, State};
+use crate::upkeep::check::{self, Checked};
+use crate::upkeep::walk::Walk;
+use crate::upkeep::{Doing, Location, Step, Tell};
 use sha2::{Digest, Sha256};
 
 /// What was moved.
