@@ -6,6 +6,8 @@
 //! knows no cloud's bytes.
 
 mod app;
+mod asker;
+mod calls;
 mod chance;
 mod clock;
 pub mod clouds;
@@ -21,6 +23,7 @@ mod moving;
 mod native;
 mod orders;
 mod policy;
+mod proving;
 mod rates;
 mod refusals;
 mod replay;
@@ -28,6 +31,7 @@ mod server;
 mod settings;
 mod shelves;
 mod spoiled;
+mod start_error;
 mod store_url;
 mod surroundings;
 
@@ -46,10 +50,11 @@ pub use longrun_store::Share;
 pub use master_key::{MasterKey, MasterKeyError};
 pub use moving::migrate;
 pub use policy::PolicyError;
-pub use server::{DEV_ACCOUNT, DEV_PROJECT, Server, StartError};
+pub use server::{DEV_ACCOUNT, DEV_PROJECT, Server};
 pub use settings::{
     Dev, ExecutorSettings, KindSettings, Settings, TAKEOVER_MS_USUAL, TOKEN_MS_USUAL, Tls,
 };
+pub use start_error::StartError;
 pub use store_url::{NoStore, StoreUrl};
 pub use surroundings::{
     Interference, Meddled, Meddling, Polled, ShelfWish, Spoiling, Surroundings, invalid_value,

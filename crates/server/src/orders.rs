@@ -1,7 +1,7 @@
 //! What callers want done in a cloud's words: from an order to an operation.
 
 use crate::app::App;
-use crate::edge::{Asker, fault};
+use crate::asker::{Asker, fault};
 use crate::keys::Key;
 use crate::shelves;
 use longrun_dialects::{Fault, Order};

@@ -2,8 +2,8 @@
 
 use super::{Looked, alias};
 use crate::app::App;
+use crate::asker::{Asker, Done, fault, is_visible, operation_text};
 use crate::clouds::Task;
-use crate::edge::{Asker, Done, fault, is_visible, operation_text};
 use crate::keys::Key;
 use longrun_dialects::{Fault, OperationRef, Retry};
 use longrun_model::{Operation, ProjectId, Submission};

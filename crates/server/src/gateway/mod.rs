@@ -7,6 +7,7 @@
 
 mod alias;
 mod foreign;
+mod gate;
 mod known;
 mod looks;
 mod mirror;
@@ -23,11 +24,11 @@ pub(crate) use tracker::run;
 
 use crate::clouds::Task;
 use crate::keys::Key;
+use gate::{Gate, gates};
 use longrun_dialects::QueryError;
 use longrun_model::{KindName, Operation, Timestamp};
 use longrun_poller::Health;
 use parking_lot::Mutex;
-use pass::Gate;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use tokio::sync::{mpsc, oneshot};
@@ -108,7 +109,7 @@ impl Gateway {
                 clock_offset_millis: AtomicI64::new(0),
             })
         };
-        let gates = pass::gates(&upstreams, now);
+        let gates = gates(&upstreams, now);
         let upstreams = upstreams.into_iter().map(followed).collect();
         let gateway = Self {
             upstreams,

@@ -4,71 +4,19 @@
 //! as it came, and the task that it names is followed from then on. A call is sent once: nobody knows what became of one
 //! that is not answered.
 
-use super::Upstream;
 use crate::app::App;
-use crate::chance;
+use crate::asker::{Asker, Done};
 use crate::clouds::{NotPassed, Received, Task};
-use crate::edge::{Asker, Done};
 use axum::body::Body;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, Response, StatusCode};
 use longrun_dialects::{Catalogue, Fault, Order, Question, Request, SignError, Wish};
-use longrun_model::Timestamp;
-use longrun_poller::{Breaker, Bucket, Chance, Fuse, Permit};
-use parking_lot::Mutex;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 /// How long a call may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What calls are passed on through. A cloud counts calls by API, so that these do not come out of the polls' quota.
-pub(super) struct Gate {
-    bucket: Bucket,
-    breaker: Breaker,
-}
-
-/// A gate for each upstream; those that share an account of a cloud share one.
-pub(super) fn gates(upstreams: &[Upstream], now: Timestamp) -> Vec<Arc<Mutex<Gate>>> {
-    let mut shared = HashMap::new();
-    let gate = |upstream: &Upstream| {
-        let account = (upstream.account().to_owned(), upstream.cloud());
-        let gate = shared.entry(account).or_insert_with(|| {
-            Arc::new(Mutex::new(Gate {
-                bucket: Bucket::new(upstream.quota),
-                breaker: Breaker::new(Fuse::default(), now),
-            }))
-        });
-        Arc::clone(gate)
-    };
-    upstreams.iter().map(gate).collect()
-}
-
-impl Gate {
-    /// Lets one call through, if it may pass now.
-    fn admit(&mut self, now: Timestamp) -> Result<(), Fault> {
-        self.bucket.take(now).map_err(|free_at| {
-            let millis = free_at.millis_since(now).max(1);
-            Fault::Throttled {
-                retry_after_millis: millis.unsigned_abs(),
-            }
-        })?;
-        match self.breaker.ask(now) {
-            Permit::Granted | Permit::Probe => Ok(()),
-            Permit::Denied { .. } => Err(Fault::Unavailable),
-        }
-    }
-
-    fn answered(&mut self, is_well: bool, now: Timestamp) {
-        if is_well {
-            self.breaker.succeeded(now);
-        } else {
-            self.breaker.failed(now, Chance(chance::wide()));
-        }
-    }
-}
 
 /// A call that is not this server's to carry out.
 enum Errand<'w> {

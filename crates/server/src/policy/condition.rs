@@ -1,8 +1,8 @@
 //! Conditions: what else must hold of a request.
 
 use super::Ask;
-use super::document::Scalar;
 use super::pattern::{Case, Pattern};
+use super::value::Scalar;
 use longrun_model::Timestamp;
 use std::borrow::Cow;
 use std::cmp::Ordering;

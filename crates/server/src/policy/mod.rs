@@ -9,6 +9,7 @@ mod document;
 mod pattern;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use condition::Condition;
 use longrun_model::{Timestamp, limits};
