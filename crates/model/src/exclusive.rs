@@ -1,6 +1,6 @@
 //! Operations of which only one may work on a resource at a time.
 
-use crate::{Operation, ResourceId};
+use crate::{Account, ResourceId};
 
 /// That no other operation may work on the resources of this one at the same time. It holds among all operations of an
 /// account that carry the same group, whatever their kinds are; those that carry none are not concerned.
@@ -39,7 +39,7 @@ impl Exclusive {
     /// The line for one resource of an operation of `account`.
     pub fn line<'a>(
         &'a self,
-        account: &'a crate::Account,
+        account: &'a Account,
         kind: Option<&'a str>,
         id: &'a ResourceId,
     ) -> Line<'a> {
@@ -49,24 +49,5 @@ impl Exclusive {
             kind,
             id: id.as_str(),
         }
-    }
-}
-
-impl Operation {
-    /// Whether it has a place in the lines for its resources: from its submission to its end, but not before its time
-    /// has come, if it is to begin later. Once a worker has had it, it keeps its place over pauses between attempts.
-    pub fn holds_place(&self) -> bool {
-        self.exclusive.is_some()
-            && !self.phase.is_ended()
-            && (self.fence > 0 || self.not_before.is_none())
-    }
-
-    /// The lines for its resources, as far as these are loaded.
-    pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
-        self.exclusive.iter().flat_map(|exclusive| {
-            self.resources
-                .iter()
-                .map(|one| exclusive.line(&self.account, one.kind.as_deref(), &one.id))
-        })
     }
 }

@@ -25,11 +25,13 @@ mod command;
 mod decide;
 mod event;
 mod exclusive;
+mod failure;
 mod ids;
 mod json;
 pub mod limits;
 mod names;
 mod operation;
+mod resource;
 mod retry;
 mod stuck;
 mod submission;
@@ -41,12 +43,12 @@ pub use command::{Command, Finish, FinishStatus, Outcome, Report, ResourceResult
 pub use decide::{Decided, Refusal, RefusedResult, Rejected, decide};
 pub use event::{Change, Closing, Event, ReleaseReason, RemovalReason};
 pub use exclusive::{Busy, Exclusive, Line};
+pub use failure::Failure;
 pub use ids::{IdText, Ids, OperationKey};
 pub use json::Json;
 pub use names::{Account, KindName, ProjectId, ResourceId, WorkerName};
-pub use operation::{
-    Failure, Lease, Operation, Phase, Progress, Resource, ResourceStatus, Resources,
-};
+pub use operation::{Lease, Operation, Phase, Progress};
+pub use resource::{Resource, ResourceStatus, Resources};
 pub use retry::{Retry, RetryScope};
 pub use stuck::{Stuck, StuckRule};
 pub use submission::{Idempotency, Invalid, MixedEnd, NewResource, Submission};

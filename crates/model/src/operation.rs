@@ -1,8 +1,8 @@
-//! The state of an operation and of its resources.
+//! The state of an operation.
 
 use crate::{
-    Account, Exclusive, Json, KindName, Mix, MixedEnd, NewResource, OperationKey, ProjectId,
-    ResourceId, Retry, Submission, Tally, Timestamp, WorkerName,
+    Account, Exclusive, Failure, Json, KindName, Line, Mix, MixedEnd, OperationKey, ProjectId,
+    Resource, Resources, Retry, Submission, Tally, Timestamp, WorkerName,
 };
 use std::sync::Arc;
 
@@ -67,226 +67,6 @@ impl Phase {
     /// The phase with this word.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|phase| phase.as_str() == word)
-    }
-}
-
-/// Where one resource is on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ResourceStatus {
-    /// Nobody has begun with it.
-    Pending,
-    /// A worker is at it.
-    Running,
-    /// Ended well.
-    Succeeded,
-    /// Ended badly.
-    Failed,
-    /// Ended because the operation was cancelled.
-    Cancelled,
-}
-
-impl ResourceStatus {
-    /// All of them, in the order of the documents.
-    pub const ALL: [Self; 5] = [
-        Self::Pending,
-        Self::Running,
-        Self::Succeeded,
-        Self::Failed,
-        Self::Cancelled,
-    ];
-
-    /// Whether the resource has ended: for good, unless its attempt is followed by another one ([`crate::Change::Retried`]).
-    pub const fn is_ended(self) -> bool {
-        match self {
-            Self::Pending | Self::Running => false,
-            Self::Succeeded | Self::Failed | Self::Cancelled => true,
-        }
-    }
-
-    /// What it adds to the set of its operation.
-    pub const fn mix(self) -> Mix {
-        match self {
-            Self::Pending | Self::Running => Mix::UNFINISHED,
-            Self::Succeeded => Mix::SUCCEEDED,
-            Self::Failed | Self::Cancelled => Mix::FAILED,
-        }
-    }
-
-    /// The word for it in the native API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Running => "running",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// The status with this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == word)
-    }
-}
-
-/// What went wrong with an operation or a resource, in its own words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// A short code for programs.
-    pub code: Box<str>,
-    /// A sentence for people.
-    pub message: Box<str>,
-    /// Whether trying again may help.
-    pub retryable: bool,
-}
-
-impl Failure {
-    /// A failure that trying again does not mend.
-    pub fn new(code: impl Into<Box<str>>, message: impl Into<Box<str>>) -> Self {
-        Self {
-            code: code.into(),
-            message: message.into(),
-            retryable: false,
-        }
-    }
-}
-
-/// One thing that the operation works on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resource {
-    /// Its id, unique inside the operation.
-    pub id: ResourceId,
-    /// What sort of thing it is; opaque.
-    pub kind: Option<Box<str>>,
-    /// What the worker needs to know about it.
-    pub input: Option<Json>,
-    /// Where it is.
-    pub status: ResourceStatus,
-    /// What came out of it.
-    pub output: Option<Json>,
-    /// What went wrong with it.
-    pub error: Option<Box<Failure>>,
-}
-
-impl Resource {
-    /// One that nobody has begun with.
-    fn new(new: &NewResource) -> Self {
-        Self {
-            id: new.id.clone(),
-            kind: new.kind.clone(),
-            input: new.input.clone(),
-            status: ResourceStatus::Pending,
-            output: None,
-            error: None,
-        }
-    }
-}
-
-/// The resources of an operation, or those of them that were loaded for the command at hand.
-///
-/// Each has an index, its place in the submission. They are kept in the order of their indexes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Resources {
-    total: u32,
-    loaded: Vec<(u32, Resource)>,
-}
-
-impl Resources {
-    /// All resources of an operation.
-    pub fn whole(resources: impl IntoIterator<Item = Resource>) -> Self {
-        let loaded: Vec<_> = (0..).zip(resources).collect();
-        Self {
-            total: u32::try_from(loaded.len()).expect("limits::RESOURCES_MAX fits in 32 bits"),
-            loaded,
-        }
-    }
-
-    /// Some resources out of `total`, ascending by index.
-    pub fn part(total: u32, loaded: Vec<(u32, Resource)>) -> Self {
-        assert!(
-            loaded.is_sorted_by(|(one, _), (next, _)| one < next),
-            "resources are loaded in ascending order"
-        );
-        assert!(
-            loaded.last().is_none_or(|(index, _)| *index < total),
-            "an index lies below the total"
-        );
-        Self { total, loaded }
-    }
-
-    /// How many the operation has, loaded or not.
-    pub const fn total(&self) -> u32 {
-        self.total
-    }
-
-    /// Whether every one of them is loaded.
-    pub fn is_whole(&self) -> bool {
-        self.loaded.len() == self.total as usize
-    }
-
-    /// The loaded ones, in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Resource> {
-        self.loaded.iter().map(|(_, resource)| resource)
-    }
-
-    /// The loaded ones with their indexes, in order.
-    pub fn indexed(&self) -> &[(u32, Resource)] {
-        &self.loaded
-    }
-
-    /// The loaded one with this index.
-    pub fn get(&self, index: u32) -> Option<&Resource> {
-        self.position(index)
-            .map(|position| &self.loaded[position].1)
-    }
-
-    /// Adds resources that were loaded later, ascending by index. Those that are here already stay as they are.
-    pub fn merge(&mut self, more: Vec<(u32, Resource)>) {
-        if self.is_whole() {
-            return;
-        }
-        let mut mine = std::mem::take(&mut self.loaded).into_iter().peekable();
-        let mut merged = Vec::with_capacity(more.len());
-        for (index, resource) in more {
-            merged.extend(std::iter::from_fn(|| mine.next_if(|(own, _)| *own < index)));
-            merged.push(
-                mine.next_if(|(own, _)| *own == index)
-                    .unwrap_or((index, resource)),
-            );
-        }
-        merged.extend(mine);
-        self.loaded = merged;
-    }
-
-    /// Adds new ones behind the others. All of those are loaded then.
-    pub(crate) fn append(&mut self, new: &[NewResource]) {
-        assert!(
-            self.is_whole(),
-            "decide looks at all resources before it adds one"
-        );
-        self.loaded
-            .extend((self.total..).zip(new.iter().map(Resource::new)));
-        self.total = u32::try_from(self.loaded.len()).expect("decide keeps limits::RESOURCES_MAX");
-    }
-
-    pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut Resource> {
-        self.position(index)
-            .map(|position| &mut self.loaded[position].1)
-    }
-
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Resource> {
-        self.loaded.iter_mut().map(|(_, resource)| resource)
-    }
-
-    fn position(&self, index: u32) -> Option<usize> {
-        // Nearly always all are loaded, and then the index is the position.
-        match self.loaded.get(index as usize) {
-            Some((found, _)) if *found == index => Some(index as usize),
-            _ => self
-                .loaded
-                .binary_search_by_key(&index, |(found, _)| *found)
-                .ok(),
-        }
     }
 }
 
@@ -491,5 +271,22 @@ impl Operation {
         self.retry
             .as_ref()
             .is_none_or(|retry| self.attempt < retry.attempts_max)
+    }
+
+    /// Whether it has a place in the lines for its resources: from its submission to its end, but not before its time
+    /// has come, if it is to begin later. Once a worker has had it, it keeps its place over pauses between attempts.
+    pub fn holds_place(&self) -> bool {
+        self.exclusive.is_some()
+            && !self.phase.is_ended()
+            && (self.fence > 0 || self.not_before.is_none())
+    }
+
+    /// The lines for its resources, as far as these are loaded.
+    pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+        self.exclusive.iter().flat_map(|exclusive| {
+            self.resources
+                .iter()
+                .map(|one| exclusive.line(&self.account, one.kind.as_deref(), &one.id))
+        })
     }
 }

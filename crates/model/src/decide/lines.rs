@@ -1,6 +1,6 @@
 //! Waiting in the lines for resources that are not shared.
 
-use super::{Decided, Rejected, one};
+use super::decided::{Decided, Rejected, one};
 use crate::{Change, Operation, Phase, Timestamp};
 
 /// Decides what becomes of an operation that stands behind others in so many lines.
