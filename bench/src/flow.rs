@@ -259,7 +259,8 @@ pub(crate) fn visible(
     times
 }
 
-/// The times in microseconds from the acknowledged end of an operation to the answer of a caller who waits for it.
+/// The times in microseconds from the report that ends an operation to the answer of a caller who waits for it. The
+/// commit lies between the two, so that these are more than the time after it.
 #[expect(
     clippy::disallowed_methods,
     reason = "a benchmark is about the time that passes"
@@ -292,11 +293,11 @@ pub(crate) fn wakes(address: SocketAddr, times: usize) -> anyhow::Result<Histogr
             });
             // The wait is under way once the server has had a moment to take it up.
             tokio::time::sleep(Duration::from_millis(2)).await;
+            let reported = Instant::now();
             worker.ask(&end).await?;
-            let acknowledged = Instant::now();
             let (back, answered) = waiting.await?;
             caller = back;
-            let late = answered?.saturating_duration_since(acknowledged);
+            let late = answered?.saturating_duration_since(reported);
             all.record(u64::try_from(late.as_micros())?)?;
         }
         Ok(all)

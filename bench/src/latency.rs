@@ -1,5 +1,6 @@
-//! How long callers wait, when they come at fixed times.
+//! How long callers wait, when they come at fixed times: load and server have processors of their own.
 
+use crate::apart::Parts;
 use crate::chart::{self, Axes, Series};
 use crate::flow;
 use crate::limits;
@@ -38,34 +39,39 @@ const QUANTILES: [f64; 3] = [0.5, 0.99, 0.999];
 /// Polls at parts of the highest rate. What is due while all connections are busy waits, and that counts. The bare
 /// server is asked as often as longrun: what it takes at that rate nobody does better on this machine.
 fn polls(plan: &Plan) -> anyhow::Result<()> {
-    let store = plan.store()?;
-    let longrun = plan.start(&store.url())?;
+    let (store, parts) = (plan.store()?, Parts::of_this_machine()?);
+    let longrun = parts.server(|| plan.start(&store.url()))??;
     let operation = setup::finished_operation(longrun.address)?;
     let polls = setup::signed_polls("tencent-bm", longrun.address, &operation, 64)?;
     let bytes = scenarios::answer_bytes(longrun.address, &polls)?;
     let requests = Requests::new(polls, r#""status":1"#);
-    let (bare, bare_requests) = scenarios::start_bare(&Bare::Get { bytes })?;
-    let most = load::closed(longrun.address, &requests, plan.connections, plan.seconds)?;
+    let (bare, bare_requests) = parts.server(|| scenarios::start_bare(&Bare::Get { bytes }))??;
+    let most = || load::closed(longrun.address, &requests, plan.connections, plan.seconds);
+    let most = parts.load(most)??;
+    // The machine holds everybody up for some milliseconds now and then: more rounds that are shorter meet that less.
+    let (rounds, seconds) = (plan.rounds * 2 - 1, plan.seconds / 2.0);
     let at = |address, requests, rate| {
-        open::open(address, requests, plan.connections, rate, plan.seconds)
+        parts.load(|| open::open(address, requests, plan.connections, rate, seconds))?
     };
     // One round to warm the bare one up as well.
     at(bare.address, &bare_requests, most / 2.0)?;
-    let stalls = (0..plan.rounds).map(|_| limits::stall(plan.seconds));
+    let stalls = (0..rounds).map(|_| limits::stall(seconds));
     let stalls = stalls.collect::<anyhow::Result<_>>()?;
     let name = "latency poll, of the machine alone, p99";
     plan.report.add(Figure::median(name, stalls, "us"))?;
+    let name = "latency poll, highest rate";
+    plan.report.add(Figure::median(name, vec![most], "1/s"))?;
     let mut curves = QUANTILES.map(|quantile| (quantile, Vec::new()));
     for part in LOADS {
         let rate = most * f64::from(part) / 100.0;
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        for _ in 0..plan.rounds {
+        for _ in 0..rounds {
             theirs.push(at(bare.address, &bare_requests, rate)?);
             ours.push(at(longrun.address, &requests, rate)?);
         }
         for (quantile, points) in &mut curves {
-            let rounds = rounds(&ours, *quantile);
-            points.push((rate, Figure::median("", rounds, "us").value));
+            let times = of_rounds(&ours, *quantile);
+            points.push((rate, Figure::median("", times, "us").value));
         }
         let name = format!("latency poll at {part} % of the highest rate");
         let target = (part == 50).then_some(Target::AtMost {
@@ -88,9 +94,10 @@ fn polls(plan: &Plan) -> anyhow::Result<()> {
 }
 
 fn submit_to_result(plan: &Plan) -> anyhow::Result<()> {
-    let store = plan.store()?;
-    let longrun = plan.start(&store.url())?;
-    let visible = || flow::visible(longrun.address, STEADY_RATE, plan.seconds * 2.0);
+    let (store, parts) = (plan.store()?, Parts::of_this_machine()?);
+    let longrun = parts.server(|| plan.start(&store.url()))??;
+    let visible =
+        || parts.load(|| flow::visible(longrun.address, STEADY_RATE, plan.seconds * 2.0))?;
     let times: Vec<_> = (0..plan.rounds)
         .map(|_| visible())
         .collect::<Result<_, _>>()?;
@@ -112,16 +119,16 @@ fn submit_to_result(plan: &Plan) -> anyhow::Result<()> {
 }
 
 fn wake_up(plan: &Plan) -> anyhow::Result<()> {
-    let store = plan.store()?;
-    let longrun = plan.start(&store.url())?;
-    let times = [flow::wakes(longrun.address, WAKES)?];
+    let (store, parts) = (plan.store()?, Parts::of_this_machine()?);
+    let longrun = parts.server(|| plan.start(&store.url()))??;
+    let times = [parts.load(|| flow::wakes(longrun.address, WAKES))??];
     let p99 = Target::AtMost {
         must: 2_000.0,
         aim: 1_000.0,
     };
     tell(
         plan,
-        "latency wake-up after the commit",
+        "latency wake-up, with the commit",
         &times,
         None,
         [None, Some(p99)],
@@ -138,9 +145,9 @@ fn tell(
 ) -> anyhow::Result<()> {
     for (quantile, target) in [0.5, 0.99].into_iter().zip(targets) {
         let name = format!("{name}, p{}", quantile * 100.0);
-        let mut figure = Figure::median(name, rounds(times, quantile), "us");
+        let mut figure = Figure::median(name, of_rounds(times, quantile), "us");
         if let Some(bare) = bare {
-            let bare = Figure::median("", rounds(bare, quantile), "us");
+            let bare = Figure::median("", of_rounds(bare, quantile), "us");
             figure = figure.of("bare GET", bare.value);
         }
         figure.target = target;
@@ -150,7 +157,7 @@ fn tell(
 }
 
 /// The quantile of each round.
-fn rounds(times: &[Histogram<u64>], quantile: f64) -> Vec<f64> {
+fn of_rounds(times: &[Histogram<u64>], quantile: f64) -> Vec<f64> {
     times.iter().map(|times| micros(times, quantile)).collect()
 }
 

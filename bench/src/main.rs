@@ -2,6 +2,7 @@
 //! does nothing but write the same rows, a signature that is only checked. All on the same machine, in the same run:
 //! a figure alone says little on a machine that others share; the ratio says much.
 
+mod apart;
 mod bare;
 mod batches;
 mod chart;
