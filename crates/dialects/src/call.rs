@@ -2,6 +2,7 @@
 
 use crate::catalogue::{Action, Catalogue, Order};
 use crate::{Fault, Proof};
+use http::header::{AsHeaderName, CONTENT_TYPE, HOST};
 use http::{HeaderMap, Method};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ pub struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// The value of a header, if it is there and is text.
-    pub fn header(&self, name: &str) -> Option<&'a str> {
+    pub fn header(&self, name: impl AsHeaderName) -> Option<&'a str> {
         self.headers
             .get(name)
             .and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
@@ -31,12 +32,12 @@ impl<'a> Request<'a> {
 
     /// The `Host` header as received, with its port.
     pub fn host(&self) -> &'a str {
-        self.header("host").unwrap_or_default()
+        self.header(HOST).unwrap_or_default()
     }
 
     /// Whether the body is a form, by its content type.
     pub fn has_form(&self) -> bool {
-        let content_type = self.header("content-type").unwrap_or_default();
+        let content_type = self.header(CONTENT_TYPE).unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
         media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
     }

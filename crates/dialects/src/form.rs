@@ -87,6 +87,9 @@ pub(crate) fn decode(text: &[u8]) -> Result<Cow<'_, str>, Fault> {
 
 /// Decodes percent escapes only, as in a path.
 pub(crate) fn decode_path(text: &str) -> Result<Cow<'_, str>, Fault> {
+    if !text.contains('%') {
+        return Ok(Cow::Borrowed(text));
+    }
     check_escapes(text.as_bytes())?;
     percent_decode(text.as_bytes())
         .decode_utf8()

@@ -1,6 +1,6 @@
 //! What goes back to the caller.
 
-use crate::Catalogue;
+use crate::{Catalogue, wire};
 use http::{HeaderName, HeaderValue};
 use longrun_model::{Ids, Timestamp};
 use std::fmt;
@@ -35,20 +35,25 @@ pub struct Followed<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestId(pub u128);
 
+impl RequestId {
+    /// The 32 digits of a UUID of version 4, in lower case.
+    pub(crate) fn digits(self) -> String {
+        let id = self.0 & !(0xF << 76) | 4 << 76;
+        let id = id & !(0b11 << 62) | 0b10 << 62;
+        wire::digits(id)
+    }
+}
+
 impl fmt::Display for RequestId {
     /// As a UUID of version 4, in lower case.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = self.0 & !(0xF << 76) | 4 << 76;
-        let id = id & !(0b11 << 62) | 0b10 << 62;
-        write!(
-            formatter,
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            id >> 96,
-            id >> 80 & 0xFFFF,
-            id >> 64 & 0xFFFF,
-            id >> 48 & 0xFFFF,
-            id & 0xFFFF_FFFF_FFFF
-        )
+        let digits = self.digits();
+        let (parts, last) = ([0..8, 8..12, 12..16, 16..20], &digits[20..]);
+        for part in parts {
+            formatter.write_str(&digits[part])?;
+            formatter.write_str("-")?;
+        }
+        formatter.write_str(last)
     }
 }
 

@@ -15,16 +15,13 @@ pub(crate) fn read_basic(text: &str) -> Option<Timestamp> {
     if text.len() != 16 || !text.is_ascii() {
         return None;
     }
-    let dashed = format!(
-        "{}-{}-{}T{}:{}:{}",
-        &text[..4],
-        &text[4..6],
-        &text[6..8],
-        &text[9..11],
-        &text[11..13],
-        &text[13..15]
-    );
-    (&text[8..9] == "T" && &text[15..] == "Z").then(|| read_rfc3339(&format!("{dashed}Z")))?
+    let (date, time) = (&text[..8], &text[9..15]);
+    let (year, month, day) = (&date[..4], &date[4..6], &date[6..]);
+    let (hour, minute, second) = (&time[..2], &time[2..4], &time[4..]);
+    let dashed = [
+        year, "-", month, "-", day, "T", hour, ":", minute, ":", second, "Z",
+    ];
+    (&text[8..9] == "T" && &text[15..] == "Z").then(|| read_rfc3339(&dashed.concat()))?
 }
 
 /// Writes `2026-11-21 02:02:06`.

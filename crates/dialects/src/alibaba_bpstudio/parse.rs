@@ -5,6 +5,7 @@ use super::{ACTION, NAME, OPERATION_ID_BYTES_MAX, POLICY_ACTION, VERSION, submit
 use crate::form::{self, Parameters, take};
 use crate::{Action, Call, Fault, Format, Frame, OperationRef, Options, Question, Request, Wish};
 use http::Method;
+use http::header::{ACCEPT, AUTHORIZATION};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ pub(super) fn claims(request: &Request) -> bool {
     if request.path != "/" {
         return false;
     }
-    let authorization = request.header("authorization").unwrap_or_default();
+    let authorization = request.header(AUTHORIZATION).unwrap_or_default();
     request.headers.contains_key("x-acs-action")
         || request.headers.contains_key("x-acs-version")
         || authorization.starts_with(v3::SCHEME)
@@ -38,10 +39,10 @@ fn peek<'a>(request: &Request<'a>, name: &str) -> Option<&'a [u8]> {
 /// Reads a request.
 pub(super) fn parse<'a>(request: &Request<'a>, options: &Options) -> Call<'a> {
     let authorization = request
-        .header("authorization")
+        .header(AUTHORIZATION)
         .filter(|text| text.starts_with(v3::SCHEME));
     let name = match authorization {
-        Some(_) => request.header("x-acs-action").map(str::as_bytes),
+        Some(_) => request.header(v3::ACTION).map(str::as_bytes),
         None => peek(request, "Action"),
     };
     let name = name.and_then(|name| std::str::from_utf8(name).ok());
@@ -84,8 +85,8 @@ fn parse_v3<'a>(
     query.sort_unstable();
     let claim = v3::claim(request, method, authorization, &query, options);
     let wish = merged(query, request).and_then(|mut parameters| {
-        let action = request.header("x-acs-action");
-        check_action(action, request.header("x-acs-version"), made)?;
+        let action = request.header(v3::ACTION);
+        check_action(action, request.header(v3::VERSION), made)?;
         wish(&mut parameters, made)
     });
     (claim, wish)
@@ -151,7 +152,7 @@ fn known_method(method: &Method) -> Result<&'static str, Fault> {
 /// How the answer is to be written. The document's default for V1 is XML; an unknown word, such as the `None` that one
 /// client sends for want of a better, is answered in JSON.
 pub(super) fn format(request: &Request, is_v3: bool) -> Format {
-    let accept = request.header("accept").unwrap_or_default();
+    let accept = request.header(ACCEPT).unwrap_or_default();
     let accepts_json = accept.contains("application/json");
     let default = match is_v3 {
         true if !accepts_json && accept.contains("xml") => Format::Xml,

@@ -5,10 +5,20 @@ use super::sign::{self, Covered, V3_ALGORITHM};
 use crate::form::Parameters;
 use crate::proof::sha256_hex;
 use crate::{Algorithm, Claim, Derivation, Fault, Identity, Options, Proof, Request, Texts, stamp};
+use http::HeaderName;
 use std::borrow::Cow;
 
 /// What the `Authorization` header of every V3 algorithm begins with.
 pub(super) const SCHEME: &str = "ACS3-";
+
+/// The header with the name of the action.
+pub(super) const ACTION: HeaderName = HeaderName::from_static("x-acs-action");
+/// The header with the version of the API.
+pub(super) const VERSION: HeaderName = HeaderName::from_static("x-acs-version");
+const DATE: HeaderName = HeaderName::from_static("x-acs-date");
+const NONCE: HeaderName = HeaderName::from_static("x-acs-signature-nonce");
+const DIGEST: HeaderName = HeaderName::from_static("x-acs-content-sha256");
+const TOKEN: HeaderName = HeaderName::from_static("x-acs-security-token");
 
 /// The headers that a signature must cover, besides all others whose names begin with `x-acs-`.
 const MUST_COVER: [&str; 6] = [
@@ -37,17 +47,15 @@ pub(super) fn claim<'a>(
         let value = request.header(header).filter(|value| !value.is_empty());
         value.ok_or(Fault::MissingCredentials(name))
     };
-    let date = needed("x-acs-date", "Timestamp")?;
-    let nonce = needed("x-acs-signature-nonce", "SignatureNonce")?;
+    let date = needed(DATE, "Timestamp")?;
+    let nonce = needed(NONCE, "SignatureNonce")?;
     check_covered(request, &signed)?;
     let body_hash = sha256_hex(request.body);
     let is_whole = signed
         .iter()
         .all(|name| request.headers.contains_key(name.as_ref()))
-        && request.header("x-acs-content-sha256") == Some(&body_hash);
-    let token = request
-        .header("x-acs-security-token")
-        .filter(|token| !token.is_empty());
+        && request.header(DIGEST) == Some(&body_hash);
+    let token = request.header(TOKEN).filter(|token| !token.is_empty());
     Ok(Claim {
         identity: Identity::AccessKey(Cow::Borrowed(key)),
         proof: Some(Proof {
@@ -60,7 +68,7 @@ pub(super) fn claim<'a>(
             // A listed header that is absent and a body that is not the one that was signed are mismatches, whatever
             // the client made of them: nothing matches an empty signature.
             signature: if is_whole {
-                hex::decode(signature).unwrap_or_default()
+                read_signature(signature)
             } else {
                 Vec::new()
             },
@@ -97,6 +105,12 @@ fn texts<'a>(
     })
 }
 
+/// The bytes of a signature, or none of one that cannot be any.
+fn read_signature(digits: &str) -> Vec<u8> {
+    let mut signature = vec![0; 32];
+    hex::decode_to_slice(digits, &mut signature).map_or_else(|_| Vec::new(), |()| signature)
+}
+
 struct Authorization<'a> {
     key: &'a str,
     signed: Vec<Cow<'a, str>>,
@@ -109,21 +123,9 @@ fn read_authorization(text: &str) -> Result<Authorization<'_>, Fault> {
     if algorithm != V3_ALGORITHM {
         return Err(Fault::UnknownAlgorithm(algorithm.to_owned()));
     }
-    let field = |name: &str| {
-        let mut fields = rest
-            .split(',')
-            .filter_map(|field| field.trim().split_once('='));
-        let value = fields.find_map(|(found, value)| (found == name).then_some(value));
-        value.filter(|value| !value.is_empty())
-    };
-    let incomplete = Fault::MalformedCredentials("Authorization lacks one of its three fields");
-    let (Some(key), Some(signed), Some(signature)) = (
-        field("Credential"),
-        field("SignedHeaders"),
-        field("Signature"),
-    ) else {
-        return Err(incomplete);
-    };
+    let [key, signed, signature] = fields(rest).ok_or(Fault::MalformedCredentials(
+        "Authorization lacks one of its three fields",
+    ))?;
     let mut signed: Vec<Cow<str>> = signed.split(';').map(lower_case).collect();
     signed.sort_unstable();
     Ok(Authorization {
@@ -131,6 +133,27 @@ fn read_authorization(text: &str) -> Result<Authorization<'_>, Fault> {
         signed,
         signature,
     })
+}
+
+/// The access key, the names of the signed headers and the signature: of each the first, and none may be empty.
+fn fields(text: &str) -> Option<[&str; 3]> {
+    let mut found = [None; 3];
+    let fields = text.split(',');
+    for (name, value) in fields.filter_map(|field| field.trim().split_once('=')) {
+        let place = match name {
+            "Credential" => 0,
+            "SignedHeaders" => 1,
+            "Signature" => 2,
+            _ => continue,
+        };
+        found[place].get_or_insert(value);
+    }
+    let [key, signed, signature] = found;
+    let fields = [key?, signed?, signature?];
+    fields
+        .iter()
+        .all(|value| !value.is_empty())
+        .then_some(fields)
 }
 
 fn lower_case(name: &str) -> Cow<'_, str> {

@@ -153,6 +153,7 @@ impl Catalogue {
         path: &'p str,
         has: impl Fn(&str) -> bool,
     ) -> Result<Routed<'p>, bool> {
+        let segments: Vec<_> = path.split('/').collect();
         let mut is_known = false;
         let mut best: Option<(u8, Routed<'p>)> = None;
         for action in self
@@ -164,7 +165,7 @@ impl Catalogue {
             let Some(route) = &action.route else {
                 continue;
             };
-            let Some(bound) = route.bind(path) else {
+            let Some(bound) = route.bind(&segments) else {
                 continue;
             };
             is_known = true;

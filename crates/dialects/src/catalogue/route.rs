@@ -5,42 +5,70 @@
 pub struct Route {
     /// The method, in capitals.
     pub method: Box<str>,
-    /// The path.
-    pub path: Box<str>,
     /// The member of the body that tells it from the other actions at the same method and path.
     pub member: Option<Box<str>>,
+    /// The path, taken apart once.
+    segments: Box<[Segment]>,
+}
+
+/// What stands between two slashes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Segment {
+    /// This text.
+    Text(Box<str>),
+    /// Anything but nothing: the parameter with this name.
+    Place(Box<str>),
 }
 
 impl Route {
-    /// What stands in the places of the parameters, if `path` is of this form.
-    pub fn bind<'p>(&self, path: &'p str) -> Option<Vec<(String, &'p str)>> {
-        let pairs = || self.path.split('/').zip(path.split('/'));
-        self.matches(path).then(|| {
+    /// What is asked for with this method at this path.
+    pub fn new(method: &str, path: &str, member: Option<Box<str>>) -> Self {
+        Self {
+            method: method.into(),
+            member,
+            segments: path.split('/').map(Segment::read).collect(),
+        }
+    }
+
+    /// What stands in the places of the parameters, if a path with these segments is of this form.
+    pub fn bind<'p>(&self, path: &[&'p str]) -> Option<Vec<(String, &'p str)>> {
+        let pairs = || self.segments.iter().zip(path);
+        let is_of_this_form = self.segments.len() == path.len()
+            && pairs().all(|(segment, found)| segment.matches(found));
+        is_of_this_form.then(|| {
             pairs()
-                .filter_map(|(segment, found)| Some((place(segment)?.to_owned(), found)))
+                .filter_map(|(segment, found)| Some((segment.place()?.to_owned(), *found)))
                 .collect()
         })
     }
 
-    /// Whether `path` is of this form. Read from its end, where the paths of a cloud differ from each other.
-    fn matches(&self, path: &str) -> bool {
-        let mut given = path.rsplit('/');
-        let mut segments = self.path.rsplit('/');
-        segments.all(|segment| match (place(segment), given.next()) {
-            (Some(_), Some(found)) => !found.is_empty(),
-            (None, found) => found == Some(segment),
-            (Some(_), None) => false,
-        }) && given.next().is_none()
-    }
-
     /// The names of the parameters in the path.
     pub fn places(&self) -> impl Iterator<Item = &str> {
-        self.path.split('/').filter_map(place)
+        self.segments.iter().filter_map(Segment::place)
     }
 }
 
-fn place(segment: &str) -> Option<&str> {
-    segment.strip_prefix('{')?.strip_suffix('}')
+impl Segment {
+    fn read(text: &str) -> Self {
+        let name = text
+            .strip_prefix('{')
+            .and_then(|text| text.strip_suffix('}'));
+        name.map_or_else(|| Self::Text(text.into()), |name| Self::Place(name.into()))
+    }
+
+    fn matches(&self, found: &str) -> bool {
+        match self {
+            Self::Text(text) => **text == *found,
+            Self::Place(_) => !found.is_empty(),
+        }
+    }
+
+    fn place(&self) -> Option<&str> {
+        match self {
+            Self::Text(_) => None,
+            Self::Place(name) => Some(name),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -49,11 +77,8 @@ mod tests {
 
     #[test]
     fn a_path_is_bound_as_a_whole() {
-        let route = Route {
-            method: "PUT".into(),
-            path: "/v1.0/{project_id}/elbaas/listeners/{listener_id}".into(),
-            member: None,
-        };
+        let path = "/v1.0/{project_id}/elbaas/listeners/{listener_id}";
+        let route = Route::new("PUT", path, None);
         assert!(route.places().eq(["project_id", "listener_id"]));
         for (path, expected) in [
             (
@@ -69,7 +94,8 @@ mod tests {
             ("/v1/p/elbaas/listeners/l", None),
             ("", None),
         ] {
-            assert_eq!(route.bind(path), expected, "{path}");
+            let segments: Vec<_> = path.split('/').collect();
+            assert_eq!(route.bind(&segments), expected, "{path}");
         }
     }
 }

@@ -97,11 +97,7 @@ impl TryFrom<Table> for Action {
             .unwrap_or_else(|| format!("{}:{}", dialect.service(), table.name).into());
         let route = match (table.method, table.path, table.member) {
             (None, None, None) => None,
-            (Some(method), Some(path), member) => Some(Route {
-                method,
-                path,
-                member,
-            }),
+            (Some(method), Some(path), member) => Some(Route::new(&method, &path, member)),
             (Some(_), None, _) | (None, Some(_), _) | (None, None, Some(_)) => {
                 return Err(ActionError::HalfRoute);
             }

@@ -104,13 +104,17 @@ impl<'a> Subject<'a> {
             [(_, only)] => {
                 object(only.output.as_ref()).map_or_else(|| named(only), Entities::Reported)
             }
-            several => Entities::Batch {
-                sub_jobs_total: self.operation.resources.total(),
-                sub_jobs: several
-                    .iter()
-                    .map(|(index, one)| self.sub_job(*index, one))
-                    .collect(),
-            },
+            several => {
+                let job =
+                    u128::from_str_radix(self.id, 16).expect("an id is 32 hexadecimal digits");
+                Entities::Batch {
+                    sub_jobs_total: self.operation.resources.total(),
+                    sub_jobs: several
+                        .iter()
+                        .map(|(index, one)| self.sub_job(job, *index, one))
+                        .collect(),
+                }
+            }
         }
     }
 
@@ -129,7 +133,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    fn sub_job(&self, index: u32, resource: &'a Resource) -> Job<'a> {
+    fn sub_job(&self, job: u128, index: u32, resource: &'a Resource) -> Job<'a> {
         let status = sub_job_status(resource.status);
         // A resource that ended with its operation may have no error of its own.
         let failure = resource.error.as_deref().or(self.operation.error.as_ref());
@@ -140,7 +144,7 @@ impl<'a> Subject<'a> {
         Job {
             status,
             entities: reported.map_or_else(|| named(resource), Entities::Reported),
-            job_id: Cow::Owned(sub_job_id(self.id, index)),
+            job_id: Cow::Owned(sub_job_id(job, index)),
             job_type: sub_job_type(self.kind, resource),
             begin_time: self.begin_time,
             end_time: self.end_time_of(status),
@@ -199,9 +203,8 @@ fn fail_reason(phase: Phase, failure: &Failure) -> Cow<'_, str> {
 /// The id of a sub-job: the job's 32 digits as a number, plus the place of the resource counted from one.
 ///
 /// So it is the same in every answer and unlike any other in the job. It leads nowhere: only jobs can be asked for.
-fn sub_job_id(job_id: &str, index: u32) -> String {
-    let job = u128::from_str_radix(job_id, 16).expect("an id is 32 hexadecimal digits");
-    format!("{:032x}", job.wrapping_add(u128::from(index) + 1))
+fn sub_job_id(job: u128, index: u32) -> String {
+    wire::digits(job.wrapping_add(u128::from(index) + 1))
 }
 
 /// What resources are called that are servers, whose jobs the cloud's clients know best.
@@ -339,20 +342,16 @@ mod tests {
     fn sub_jobs_have_ids_of_their_own() {
         for (job, index, expected) in [
             (
-                "4010b39b4fd3d5ff014fd943bac41619",
+                0x4010_b39b_4fd3_d5ff_014f_d943_bac4_1619,
                 0,
                 "4010b39b4fd3d5ff014fd943bac4161a",
             ),
             (
-                "4010b39b4fd3d5ff014fd943bac41619",
+                0x4010_b39b_4fd3_d5ff_014f_d943_bac4_1619,
                 99_999,
                 "4010b39b4fd3d5ff014fd943bac59cb9",
             ),
-            (
-                "ffffffffffffffffffffffffffffffff",
-                0,
-                "00000000000000000000000000000000",
-            ),
+            (u128::MAX, 0, "00000000000000000000000000000000"),
         ] {
             assert_eq!(sub_job_id(job, index), expected);
         }

@@ -137,5 +137,5 @@ pub fn poll_v1(target: &Target, signer: &Signer) -> Result<http::Request<Vec<u8>
 
 /// The number of the request as this cloud writes it: the digits of the UUID that the log has, without the dashes.
 fn digits_of(lent: &Lent) -> String {
-    lent.request_id.to_string().replace('-', "")
+    lent.request_id.digits()
 }
