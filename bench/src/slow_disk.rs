@@ -2,14 +2,11 @@
 
 use crate::plan::Plan;
 use crate::report::{Figure, Target};
-use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::future::FutureExt;
 use longrun_engine::Engine;
-use longrun_model::{Operation, OperationKey, Submission, Timestamp};
+use longrun_model::{Submission, Timestamp};
 use longrun_server::SystemClock;
-use longrun_store::{
-    AccessKey, Changes, Committed, Cursor, Document, Due, Filter, HistoryEntry, Limits, Page,
-    SqliteStore, Store, StoreError, Write,
-};
+use longrun_store::{Committed, SqliteStore, Store, StoreFuture, Write, pass_on};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -85,11 +82,7 @@ async fn submit(plan: &Plan, engine: &Engine) -> anyhow::Result<(f64, f64)> {
 }
 
 impl Store for SlowStore {
-    fn commit(
-        &self,
-        writes: Vec<Write>,
-        now: Timestamp,
-    ) -> BoxFuture<'_, Result<Committed, StoreError>> {
+    fn commit(&self, writes: Vec<Write>, now: Timestamp) -> StoreFuture<'_, Committed> {
         async move {
             let committed = self.inner.commit(writes, now).await;
             // Commits come from a thread of their own, which a slow disk blocks as well.
@@ -99,52 +92,5 @@ impl Store for SlowStore {
         .boxed()
     }
 
-    fn limit(&self, limits: Limits) {
-        self.inner.limit(limits);
-    }
-
-    fn get(&self, key: OperationKey) -> BoxFuture<'_, Result<Option<Operation>, StoreError>> {
-        self.inner.get(key)
-    }
-
-    fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Page, StoreError>> {
-        self.inner.list(filter)
-    }
-
-    fn history(
-        &self,
-        key: OperationKey,
-        after: u64,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<HistoryEntry>, StoreError>> {
-        self.inner.history(key, after, limit)
-    }
-
-    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Due, StoreError>> {
-        self.inner.due(now, limit)
-    }
-
-    fn access_keys(&self) -> BoxFuture<'_, Result<Vec<AccessKey>, StoreError>> {
-        self.inner.access_keys()
-    }
-
-    fn document(&self, name: &str) -> BoxFuture<'_, Result<Option<Document>, StoreError>> {
-        self.inner.document(name)
-    }
-
-    fn rest(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.inner.rest()
-    }
-
-    fn id_secret(&self, proposal: [u8; 16]) -> BoxFuture<'_, Result<[u8; 16], StoreError>> {
-        self.inner.id_secret(proposal)
-    }
-
-    fn is_shared(&self) -> bool {
-        self.inner.is_shared()
-    }
-
-    fn changes(&self, since: Cursor) -> BoxFuture<'_, Result<Changes, StoreError>> {
-        self.inner.changes(since)
-    }
+    pass_on!(inner: limit, get, list, history, due, access_keys, document, rest, id_secret, is_shared, changes);
 }

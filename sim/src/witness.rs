@@ -6,11 +6,11 @@ use crate::clock::ServerClock;
 use crate::tasks::step_aside;
 use fastrand::Rng;
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, pending};
+use futures_util::future::pending;
 use longrun_model::{Operation, OperationKey, Timestamp};
 use longrun_store::{
-    AccessKey, Changes, Committed, Cursor, Document, Due, Filter, HistoryEntry, Limits, Page,
-    Refused, Store, StoreError, Write, Written,
+    Changes, Committed, Cursor, Due, Refused, Store, StoreError, StoreFuture, Write, Written,
+    pass_on,
 };
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -220,19 +220,11 @@ impl Witness {
 }
 
 impl Store for Witness {
-    fn commit(
-        &self,
-        writes: Vec<Write>,
-        now: Timestamp,
-    ) -> BoxFuture<'_, Result<Committed, StoreError>> {
+    fn commit(&self, writes: Vec<Write>, now: Timestamp) -> StoreFuture<'_, Committed> {
         self.commit_in_time(writes, now).boxed()
     }
 
-    fn limit(&self, limits: Limits) {
-        self.store.limit(limits);
-    }
-
-    fn get(&self, key: OperationKey) -> BoxFuture<'_, Result<Option<Operation>, StoreError>> {
+    fn get(&self, key: OperationKey) -> StoreFuture<'_, Option<Operation>> {
         async move {
             self.pause().await;
             self.fails(64)?;
@@ -243,20 +235,7 @@ impl Store for Witness {
         .boxed()
     }
 
-    fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Page, StoreError>> {
-        self.store.list(filter)
-    }
-
-    fn history(
-        &self,
-        key: OperationKey,
-        after: u64,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<HistoryEntry>, StoreError>> {
-        self.store.history(key, after, limit)
-    }
-
-    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Due, StoreError>> {
+    fn due(&self, now: Timestamp, limit: usize) -> StoreFuture<'_, Due> {
         let jumps = self.clock.jumps();
         async move {
             self.pause().await;
@@ -269,23 +248,7 @@ impl Store for Witness {
         .boxed()
     }
 
-    fn document(&self, name: &str) -> BoxFuture<'_, Result<Option<Document>, StoreError>> {
-        self.store.document(name)
-    }
-
-    fn access_keys(&self) -> BoxFuture<'_, Result<Vec<AccessKey>, StoreError>> {
-        self.store.access_keys()
-    }
-
-    fn id_secret(&self, proposal: [u8; 16]) -> BoxFuture<'_, Result<[u8; 16], StoreError>> {
-        self.store.id_secret(proposal)
-    }
-
-    fn is_shared(&self) -> bool {
-        self.store.is_shared()
-    }
-
-    fn changes(&self, since: Cursor) -> BoxFuture<'_, Result<Changes, StoreError>> {
+    fn changes(&self, since: Cursor) -> StoreFuture<'_, Changes> {
         async move {
             self.pause().await;
             self.fails(16)?;
@@ -296,4 +259,6 @@ impl Store for Witness {
         }
         .boxed()
     }
+
+    pass_on!(store: limit, list, history, document, access_keys, id_secret, is_shared);
 }

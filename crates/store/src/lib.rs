@@ -25,6 +25,7 @@ mod doing;
 mod error;
 mod feed;
 mod indexed;
+mod layer;
 mod layout;
 mod limits;
 mod memory;
@@ -54,6 +55,9 @@ pub use write::{LeaseWish, Refused, Submitted, Write, Written};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use longrun_model::{Operation, OperationKey, Timestamp};
 
+/// What a store is asked for, once it is there.
+pub type StoreFuture<'s, T> = BoxFuture<'s, Result<T, StoreError>>;
+
 /// What a commit leads to: for each write, in order, what it did or why it did nothing.
 pub type Committed = Vec<Result<Written, Refused>>;
 
@@ -63,20 +67,16 @@ pub type Committed = Vec<Result<Written, Refused>>;
 pub trait Store: Send + Sync + 'static {
     /// Carries out `writes` in order, as one transaction. Once it has returned, they are durable. An error means that
     /// none of them happened, unless it is [`StoreError::OutcomeUnknown`].
-    fn commit(
-        &self,
-        writes: Vec<Write>,
-        now: Timestamp,
-    ) -> BoxFuture<'_, Result<Committed, StoreError>>;
+    fn commit(&self, writes: Vec<Write>, now: Timestamp) -> StoreFuture<'_, Committed>;
 
     /// Holds the leases that are given from here on to these limits. Whatever runs goes on.
     fn limit(&self, limits: Limits);
 
     /// The operation with this key and all its resources. One that was removed is still found, and says so.
-    fn get(&self, key: OperationKey) -> BoxFuture<'_, Result<Option<Operation>, StoreError>>;
+    fn get(&self, key: OperationKey) -> StoreFuture<'_, Option<Operation>>;
 
     /// Operations without their resources, newest first.
-    fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Page, StoreError>>;
+    fn list(&self, filter: Filter) -> StoreFuture<'_, Page>;
 
     /// The history of an operation from event number `after` on, at most `limit` of them.
     fn history(
@@ -84,24 +84,24 @@ pub trait Store: Send + Sync + 'static {
         key: OperationKey,
         after: u64,
         limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<HistoryEntry>, StoreError>>;
+    ) -> StoreFuture<'_, Vec<HistoryEntry>>;
 
     /// The operations whose timers have run out at `now`, at most `limit`, and when the next one will.
-    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Due, StoreError>>;
+    fn due(&self, now: Timestamp, limit: usize) -> StoreFuture<'_, Due>;
 
     /// All access keys.
-    fn access_keys(&self) -> BoxFuture<'_, Result<Vec<AccessKey>, StoreError>>;
+    fn access_keys(&self) -> StoreFuture<'_, Vec<AccessKey>>;
 
     /// The document with this name, if there is one.
-    fn document(&self, name: &str) -> BoxFuture<'_, Result<Option<Document>, StoreError>>;
+    fn document(&self, name: &str) -> StoreFuture<'_, Option<Document>>;
 
     /// Puts everything in its place for a rest, as nobody will ask for a while. Nothing depends on it.
-    fn rest(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn rest(&self) -> StoreFuture<'_, ()> {
         ready(Ok(())).boxed()
     }
 
     /// The secret that textual ids are made with. The first caller's proposal stays for the life of the store.
-    fn id_secret(&self, proposal: [u8; 16]) -> BoxFuture<'_, Result<[u8; 16], StoreError>>;
+    fn id_secret(&self, proposal: [u8; 16]) -> StoreFuture<'_, [u8; 16]>;
 
     /// Whether other servers may commit to the same store while this one has it open.
     fn is_shared(&self) -> bool {
@@ -110,7 +110,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// What other servers have committed since `since`. None of their commits is ever left out without saying so,
     /// however late it became visible.
-    fn changes(&self, since: Cursor) -> BoxFuture<'_, Result<Changes, StoreError>> {
+    fn changes(&self, since: Cursor) -> StoreFuture<'_, Changes> {
         let nothing = Changes {
             cursor: since,
             ..Changes::default()

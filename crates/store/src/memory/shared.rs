@@ -2,12 +2,9 @@
 
 use super::MemoryStore;
 use crate::record;
-use crate::{
-    AccessKey, Changes, Committed, Cursor, Document, Due, Filter, HistoryEntry, Limits, Page,
-    Store, StoreError, Write,
-};
-use futures_util::future::{BoxFuture, FutureExt, ready};
-use longrun_model::{Operation, OperationKey, Timestamp};
+use crate::{Changes, Committed, Cursor, Store, StoreFuture, Write, pass_on};
+use futures_util::future::{FutureExt, ready};
+use longrun_model::Timestamp;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -77,11 +74,7 @@ impl SharedMemory {
 }
 
 impl Store for SharedMemory {
-    fn commit(
-        &self,
-        writes: Vec<Write>,
-        now: Timestamp,
-    ) -> BoxFuture<'_, Result<Committed, StoreError>> {
+    fn commit(&self, writes: Vec<Write>, now: Timestamp) -> StoreFuture<'_, Committed> {
         let committed = self.store.run(writes, now, |changes| {
             let mut feeds = self.feeds.lock();
             let feed = feeds.entry(self.server).or_default();
@@ -94,48 +87,13 @@ impl Store for SharedMemory {
         ready(committed).boxed()
     }
 
-    fn limit(&self, limits: Limits) {
-        self.store.limit(limits);
-    }
-
-    fn get(&self, key: OperationKey) -> BoxFuture<'_, Result<Option<Operation>, StoreError>> {
-        self.store.get(key)
-    }
-
-    fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Page, StoreError>> {
-        self.store.list(filter)
-    }
-
-    fn history(
-        &self,
-        key: OperationKey,
-        after: u64,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<HistoryEntry>, StoreError>> {
-        self.store.history(key, after, limit)
-    }
-
-    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Due, StoreError>> {
-        self.store.due(now, limit)
-    }
-
-    fn access_keys(&self) -> BoxFuture<'_, Result<Vec<AccessKey>, StoreError>> {
-        self.store.access_keys()
-    }
-
-    fn document(&self, name: &str) -> BoxFuture<'_, Result<Option<Document>, StoreError>> {
-        self.store.document(name)
-    }
-
-    fn id_secret(&self, proposal: [u8; 16]) -> BoxFuture<'_, Result<[u8; 16], StoreError>> {
-        self.store.id_secret(proposal)
-    }
-
     fn is_shared(&self) -> bool {
         true
     }
 
-    fn changes(&self, since: Cursor) -> BoxFuture<'_, Result<Changes, StoreError>> {
+    fn changes(&self, since: Cursor) -> StoreFuture<'_, Changes> {
         ready(Ok(self.since(&since))).boxed()
     }
+
+    pass_on!(store: limit, get, list, history, due, access_keys, document, id_secret);
 }
