@@ -5,6 +5,7 @@
 mod follow;
 pub(crate) mod line;
 mod pass;
+mod refused;
 mod restarts;
 mod shared;
 mod trouble;

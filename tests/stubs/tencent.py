@@ -79,6 +79,9 @@ VPC = Parts({
     "6": [net(0)],  # asked for by a clock that is an hour behind
 })
 
+# As they were called first, and as they are called now; who names none is asked for all.
+REGIONS = ("", "bj", "gz", "ap-beijing", "ap-guangzhou")
+
 ACTIONS = {"DescriptionOperationResult": BM, "DescribeNetTaskResult": VPC}
 
 # What they must be given, and the part that the task plays which they make.
@@ -113,6 +116,10 @@ def answer(request):
         late = error(4500, "the Timestamp is outside the window", "ReplayAttack")
         late.clock_ahead = ahead
         return late
+    if parameters.get("Region", "") not in REGIONS:
+        # Bare metal has one number for whatever is wrong with a parameter, also for a task that there is not.
+        module = "(10001)" if parts is BM else ""
+        return error(4000, module + "The value of Region is not valid", "InvalidParameter")
     return (parts and parts.next(task)) or error(6100, "no such action or part", "InvalidAction")
 
 

@@ -61,6 +61,8 @@ VPC = Parts({
     "42": [told(TaskId=42, Result="RUNNING"), told(TaskId=42, Result="SUCCESS")],
 })
 
+REGIONS = ("ap-beijing", "ap-guangzhou")
+
 SERVICES = {
     ("2018-04-23", "DescribeOperationResult"): ("bm", BM),
     ("2017-03-12", "DescribeVpcTaskResult"): ("vpc", VPC),
@@ -103,6 +105,10 @@ def answer(request):
         late = error("AuthFailure.SignatureExpire", "the timestamp is outside the window")
         late.clock_ahead = ahead
         return late
+    if headers.get("x-tc-region", REGIONS[0]) not in REGIONS:
+        # The code is the one that an unknown task has in some APIs.
+        words = "A value specified in `X-TC-Region` is not valid, is unsupported, or cannot be used."
+        return error("InvalidParameterValue", words)
     is_number = headers["x-tc-action"] != "DescribeVpcTaskResult"
     if isinstance(task, int) != is_number:
         return error("InvalidParameter")

@@ -2,9 +2,10 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What the line does with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub(super) enum Bend {
 pub(crate) struct Line {
     pub(crate) address: SocketAddr,
     bend: Arc<AtomicU8>,
-    passed: Arc<AtomicUsize>,
+    arrivals: Arc<Mutex<Vec<Instant>>>,
     carried: Arc<Mutex<Vec<Carried>>>,
 }
 
@@ -44,14 +45,19 @@ impl Line {
         let line = Self {
             address: listener.local_addr().expect("it is bound"),
             bend: Arc::default(),
-            passed: Arc::default(),
+            arrivals: Arc::default(),
             carried: Arc::default(),
         };
-        let (bend, passed) = (Arc::clone(&line.bend), Arc::clone(&line.passed));
+        let (bend, arrivals) = (Arc::clone(&line.bend), Arc::clone(&line.arrivals));
         let carried = Arc::clone(&line.carried);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (bend, number) = (bend.load(SeqCst), passed.fetch_add(1, SeqCst));
+                let (bend, now) = (bend.load(SeqCst), Instant::now());
+                let number = {
+                    let mut arrivals = arrivals.lock().expect("nobody panicked");
+                    arrivals.push(now);
+                    arrivals.len() - 1
+                };
                 let carried = Arc::clone(&carried);
                 // Whoever asks hears of it by an answer that does not come.
                 std::thread::spawn(move || _ = carry(stream, server, bend, number, &carried));
@@ -74,7 +80,12 @@ impl Line {
 
     /// How many requests came so far.
     pub(crate) fn passed(&self) -> usize {
-        self.passed.load(SeqCst)
+        self.arrivals.lock().expect("nobody panicked").len()
+    }
+
+    /// When each of them came.
+    pub(super) fn arrivals(&self) -> Vec<Instant> {
+        self.arrivals.lock().expect("nobody panicked").clone()
     }
 }
 

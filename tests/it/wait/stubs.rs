@@ -157,6 +157,42 @@ async fn tencent_private_network_in_the_third_version() {
     check_clock(&ran, &format!("tencent-vpc3:{}", rows[3].0));
 }
 
+/// Nobody has looked for a task in a region that there is not: that says nothing about the task, not even that it is
+/// unknown.
+#[tokio::test]
+async fn a_wrong_region_is_an_error_of_the_question() {
+    let region = ["--region", "nowhere"];
+    for (cloud, dialect, id, words) in [
+        (
+            "tencent",
+            "tencent-bm",
+            "1",
+            "4000: (10001)The value of Region",
+        ),
+        ("tencent", "tencent-vpc", "1", "4000: The value of Region"),
+        (
+            "tencent3",
+            "tencent-bm3",
+            "1",
+            "InvalidParameterValue: A value specified in `X-TC-Region`",
+        ),
+        (
+            "tencent3",
+            "tencent-vpc3",
+            "42",
+            "InvalidParameterValue: A value specified in `X-TC-Region`",
+        ),
+    ] {
+        let rows = [(id, 8, words)];
+        let Some(ran) = check(cloud, dialect, &rows, &region, 8).await else {
+            return;
+        };
+        let said = &ran.ends()[&format!("{dialect}:{id}")]["words"];
+        let said = said.as_str().expect("it is a text");
+        assert!(said.starts_with("asking again is of no use"), "{said}");
+    }
+}
+
 #[tokio::test]
 async fn alibaba() {
     let rows = [

@@ -76,11 +76,20 @@ pub(crate) fn open<'b>(
 
 fn refused(envelope: &Object, code: &str, headers: &HeaderMap) -> QueryError {
     let message = envelope.word("message").unwrap_or_default();
+    let mut retry = retry(code, module_code(&message), headers);
+    if retry == Retry::Unknown && is_about_region(&message) {
+        retry = Retry::Never;
+    }
     QueryError {
         code: code.to_owned(),
-        retry: retry(code, module_code(&message), headers),
+        retry,
         message,
     }
+}
+
+/// Whether a refusal is about the region of the call. In a region that there is not, nobody has looked for the task.
+pub(crate) fn is_about_region(message: &str) -> bool {
+    message.contains("Region")
 }
 
 /// The number in `(10001)some words`.
@@ -207,6 +216,19 @@ mod tests {
         ] {
             let next = retry(code, module_code(message), &HeaderMap::new());
             assert_eq!(next, expected, "{code} {message}");
+        }
+    }
+
+    #[test]
+    fn a_region_that_is_refused_is_no_task_that_is_unknown() {
+        for (code, message, expected) in [
+            (4000, "(10001)no such task", Retry::Unknown),
+            (4000, "(10001)Region is not valid", Retry::Never),
+            (4000, "Region is not valid", Retry::Never),
+        ] {
+            let body = format!("{{\"code\":{code},\"message\":\"{message}\"}}");
+            let error = open(200, &HeaderMap::new(), body.as_bytes()).unwrap_err();
+            assert_eq!(error.retry, expected, "{message}");
         }
     }
 }

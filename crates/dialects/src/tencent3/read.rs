@@ -1,7 +1,7 @@
 //! The client half: reading an envelope. Nothing of one that refuses says anything about the operation; it says what to
 //! do next.
 
-use crate::tencent::read::{Object, again, no_answer};
+use crate::tencent::read::{Object, again, is_about_region, no_answer};
 use crate::{QueryError, Retry};
 use http::HeaderMap;
 
@@ -25,17 +25,19 @@ pub(crate) fn open<'b>(
 
 fn refused(error: &Object, headers: &HeaderMap) -> QueryError {
     let code = error.word("Code").unwrap_or_default();
+    let message = error.word("Message").unwrap_or_default();
     QueryError {
-        retry: retry(&code, headers),
-        message: error.word("Message").unwrap_or_default(),
+        retry: retry(&code, &message, headers),
+        message,
         code,
     }
 }
 
 /// What to do after an error. What follows the first dot tells more, and rarely something else.
 ///
-/// Our polls always carry a well-formed id. That its value is refused means that there is no such task.
-fn retry(code: &str, headers: &HeaderMap) -> Retry {
+/// Our polls always carry a well-formed id. That its value is refused means that there is no such task, unless it is the
+/// region whose value is refused.
+fn retry(code: &str, message: &str, headers: &HeaderMap) -> Retry {
     if code == "AuthFailure.SignatureExpire" {
         return Retry::Clock;
     }
@@ -43,6 +45,7 @@ fn retry(code: &str, headers: &HeaderMap) -> Retry {
         "AuthFailure" | "UnauthorizedOperation" | "IpInBlacklist" | "IpNotInWhitelist" => {
             Retry::Forbidden
         }
+        "InvalidParameterValue" if is_about_region(message) => Retry::Never,
         "ResourceNotFound" | "InvalidParameterValue" => Retry::Unknown,
         "ActionOffline"
         | "DryRunOperation"
@@ -72,6 +75,7 @@ mod tests {
     fn errors_say_what_to_do_next() {
         let again = Retry::Again { after_millis: None };
         for (code, expected) in [
+            ("UnsupportedRegion", Retry::Never),
             ("AuthFailure.SignatureExpire", Retry::Clock),
             ("AuthFailure.SignatureFailure", Retry::Forbidden),
             ("AuthFailure.SecretIdNotFound", Retry::Forbidden),
@@ -91,7 +95,24 @@ mod tests {
             ("SomethingNew", again),
             ("", again),
         ] {
-            assert_eq!(retry(code, &HeaderMap::new()), expected, "{code}");
+            assert_eq!(retry(code, "no", &HeaderMap::new()), expected, "{code}");
+        }
+    }
+
+    /// A task that is not known is gone for good; a region that is not known is a slip of whoever asked.
+    #[test]
+    fn a_region_that_is_refused_is_no_task_that_is_unknown() {
+        for (message, expected) in [
+            (
+                "A value specified in `Region` is not valid, is unsupported, or cannot be used.",
+                Retry::Never,
+            ),
+            ("X-TC-Region is not valid", Retry::Never),
+            ("The value of `TaskId` is not valid", Retry::Unknown),
+            ("", Retry::Unknown),
+        ] {
+            let next = retry("InvalidParameterValue", message, &HeaderMap::new());
+            assert_eq!(next, expected, "{message}");
         }
     }
 }

@@ -6,7 +6,7 @@
 use super::known::{resumed, words};
 use super::looks::Looking;
 use super::telling::{News, Told, is_away, tell};
-use super::{Look, Looked, TRACK, Tracking};
+use super::{Look, Looked, TRACK, Tracking, Upstream};
 use crate::app::App;
 use crate::clouds::{Polled, Task};
 use crate::{SystemClock, chance};
@@ -325,16 +325,18 @@ impl Tracker {
         }
     }
 
-    /// What a task is known by, whoever follows it.
+    /// What a task is known by, whoever follows it. The same id in another project or region is another task.
     pub(super) fn key(&mut self, upstream: usize, task: &Task) -> Arc<Key> {
-        let reach = &self.app.gateway.upstreams()[upstream].upstream;
-        let project = reach.reach.project.as_deref().unwrap_or_default();
-        let endpoint = reach.reach.address.as_ref().map(ToString::to_string);
+        let upstreams = self.app.gateway.upstreams();
+        let Upstream { reach, .. } = &upstreams[upstream].upstream;
+        let [project, region] = [&reach.project, &reach.region];
+        let [project, region] = [project, region].map(|it| it.as_deref().unwrap_or_default());
+        let endpoint = reach.address.as_ref().map(ToString::to_string);
         let key = Arc::new(Key {
             dialect: task.cloud.name(),
             endpoint: endpoint.unwrap_or_default().into(),
-            account: reach.account().into(),
-            task: format!("{project}/{}", task.id).into(),
+            account: upstreams[upstream].upstream.account().into(),
+            task: format!("{project}/{region}/{}", task.id).into(),
         });
         let place = (upstream, task.id.as_str().into());
         self.tasks.entry(Arc::clone(&key)).or_insert(place);
