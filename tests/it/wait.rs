@@ -67,9 +67,14 @@ impl Place {
 
     /// The program, with these arguments.
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = self.in_its_environment(Command::new(binary()));
+        command.args(arguments);
         command
-            .args(arguments)
+    }
+
+    /// A program that sees nothing but this place.
+    fn in_its_environment(&self, mut command: Command) -> Command {
+        command
             .env_clear()
             .env("HOME", self.home.path())
             .current_dir(self.home.path())

@@ -19,6 +19,10 @@ WINDOW = 900
 PROJECT = "0123456789abcdef0123456789abcdef"
 AUTHORIZATION = re.compile(r"SDK-HMAC-SHA256 Access=([^,]+), SignedHeaders=([a-z0-9;-]+), Signature=([0-9a-f]{64})")
 JOB = re.compile(r"/(v1|v1\.0)/([0-9a-f]{32})/jobs/([\w-]+)")
+SOMEONE = {"name": "someone", "domain": {"name": "ours"}, "password": KEY_SECRET}
+PASSWORD = {"methods": ["password"], "password": {"user": SOMEONE}}
+APPLICATION = {"methods": ["application_credential"],
+               "application_credential": {"id": "a-program", "secret": KEY_SECRET}}
 LOGINS = []
 POLLS = []
 
@@ -137,14 +141,15 @@ def check_token(token):
 
 def log_in(request):
     auth = json.loads(request["body"])["auth"]
-    user = auth["identity"]["password"]["user"]
-    if request["method"] != "POST" or auth["identity"]["methods"] != ["password"] or (
-            user["name"], user["domain"], user["password"]) != ("someone", {"name": "ours"}, KEY_SECRET):
+    if request["method"] != "POST" or auth["identity"] not in (PASSWORD, APPLICATION):
         return as_json({"error": {"code": 401, "message": "The username or password is wrong.", "title": "Unauthorized"}}, 401)
-    LOGINS.append(auth["scope"])
+    # An application credential is for one project, and a scope beside it is refused.
+    if (auth["identity"] == APPLICATION) == ("scope" in auth):
+        return as_json({"error": {"code": 401, "message": "Not with this scope.", "title": "Unauthorized"}}, 401)
+    LOGINS.append(auth)
     base = "http://" + request["headers"]["host"]
     endpoints = [{"interface": "public", "region": "eu-de", "url": base + "/v1.0/" + PROJECT}]
-    token = {"methods": ["password"], "project": {"id": PROJECT, "name": "eu-de"},
+    token = {"methods": auth["identity"]["methods"], "project": {"id": PROJECT, "name": "eu-de"},
              "catalog": [{"type": "elbv1", "endpoints": endpoints}]}
     return as_json({"token": token}, 201, X_Subject_Token="token-%d" % len(LOGINS))
 

@@ -3,6 +3,8 @@
 use super::stub::Stub;
 use super::{Place, Ran};
 use crate::program::{KEY_ID, KEY_SECRET, PROJECT};
+use crate::python;
+use serde_json::json;
 
 async fn wait(place: &Place, stub: &Stub, target: &str, arguments: &[&str]) -> Ran {
     let words = [&["wait", "-v", target, "--endpoint", &stub.url], arguments].concat();
@@ -44,6 +46,74 @@ async fn files_of_other_tools() {
         ran.stderr.contains("profile `team`") && ran.stderr.contains(&alibaba.url),
         "{ran:?}"
     );
+}
+
+/// What the SDKs find by themselves in these files, the program finds, and the clouds take it.
+#[tokio::test]
+async fn files_of_the_sdks() {
+    let Some(python) = python::python() else {
+        return;
+    };
+    let huawei = Stub::start("huawei").expect("there is a Python");
+    let mut place = Place::bare();
+    let [tencent, alibaba] = ["tencent", "alibaba"].map(Stub::start);
+    place.write(
+        ".tencentcloud/credentials",
+        &format!("[default]\nsecret_id = {KEY_ID}\nsecret_key = {KEY_SECRET}\n"),
+    );
+    place.write(
+        ".alibabacloud/credentials.ini",
+        &format!(
+            "[default]\nenable = true\ntype = access_key\naccess_key_id = {KEY_ID} # ours\n\
+             access_key_secret = {KEY_SECRET}\n"
+        ),
+    );
+    place.write(
+        ".huaweicloud/credentials",
+        &format!("[basic]\nak = {KEY_ID}\nsk = {KEY_SECRET}\nproject_id = {PROJECT}\n"),
+    );
+    for (stub, target, source) in [
+        (&tencent, "tencent-bm:1", ".tencentcloud/credentials"),
+        (&alibaba, "alibaba-bpstudio:op-good", "credentials.ini"),
+        (
+            &Some(huawei),
+            "huawei-elb:good",
+            "section `basic` of the file",
+        ),
+    ] {
+        let stub = stub.as_ref().expect("there is a Python");
+        let ran = wait(&place, stub, target, &[]).await.with_status(0);
+        assert!(ran.stderr.contains(source), "{source}: {ran:?}");
+    }
+    // A token that is asked for with an application credential is for its project.
+    let identity = Stub::start("huawei").expect("there is a Python");
+    for (name, value) in [
+        ("OS_AUTH_URL", &*format!("{}/v3", identity.url)),
+        ("OS_AUTH_TYPE", "v3applicationcredential"),
+        ("OS_APPLICATION_CREDENTIAL_ID", "a-program"),
+        ("OS_APPLICATION_CREDENTIAL_SECRET", KEY_SECRET),
+    ] {
+        place.set(name, value);
+    }
+    let saw = python::saw(&mut place.in_its_environment(python::sdk(&python, "credentials.py")));
+    let expected = [
+        ("tencentcloud", json!([KEY_ID])),
+        (
+            "alibabacloud",
+            json!([KEY_ID, null, "default/profile/static_ak"]),
+        ),
+        ("huaweicloud", json!([KEY_ID, PROJECT])),
+        ("keystoneauth1", json!([PROJECT])),
+    ];
+    assert_eq!(saw, expected.map(|(client, saw)| (client.to_owned(), saw)));
+    let ran = place.run(&["wait", "-v", "huawei-elb:long"]).await;
+    let ran = ran.with_status(0);
+    assert!(
+        ran.stderr.contains("OS_APPLICATION_CREDENTIAL_SECRET"),
+        "{ran:?}"
+    );
+    place.set("OS_APPLICATION_CREDENTIAL_ID", "another");
+    place.run(&["wait", "huawei-elb:good"]).await.with_status(7);
 }
 
 /// The password becomes a token, the catalog tells where to ask, and a token that was taken back is renewed.
@@ -112,19 +182,27 @@ async fn whoever_has_none_is_told_where_they_were_looked_for() {
                 "TENCENTCLOUD_SECRET_ID",
                 "TENCENTCLOUD_SECRET_KEY",
                 ".tccli/default.credential",
+                ".tencentcloud/credentials",
+                "/etc/tencentcloud/credentials",
             ][..],
         ),
         ("tencent-vpc3:1", &["TENCENTCLOUD_SECRET_ID"]),
         (
             "alibaba-bpstudio:op-1",
-            &["ALIBABA_CLOUD_ACCESS_KEY_SECRET", ".aliyun/config.json"],
+            &[
+                "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+                ".aliyun/config.json",
+                ".alibabacloud/credentials.ini",
+            ],
         ),
         (
             "huawei-elb:1",
             &[
                 "HUAWEICLOUD_SDK_AK",
                 "OS_TOKEN",
+                "OS_APPLICATION_CREDENTIAL_SECRET",
                 "OS_PASSWORD",
+                ".huaweicloud/credentials",
                 "clouds.yaml",
             ],
         ),

@@ -2,7 +2,7 @@
 
 use super::{Access, Found, Search, Secret, files, huawei};
 use crate::usage::UsageError;
-use longrun_server::clouds::{Login, Named, Scope, User};
+use longrun_server::clouds::{Identity, Login, Named, Scope, User};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -73,6 +73,40 @@ struct Auth {
     project_name: Option<String>,
     project_domain_id: Option<String>,
     project_domain_name: Option<String>,
+    application_credential_id: Option<String>,
+    application_credential_name: Option<String>,
+    application_credential_secret: Option<Secret>,
+}
+
+/// The ways in that are understood.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Token,
+    Password,
+    Application,
+}
+
+impl Way {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Password => "password",
+            Self::Application => "application_credential_secret",
+        }
+    }
+
+    /// The way that a cloud says, or else the one that it has credentials for.
+    fn of(auth_type: Option<&str>, auth: &Auth) -> Option<Self> {
+        Some(match auth_type {
+            Some("token" | "v3token") => Self::Token,
+            Some("password" | "v3password") => Self::Password,
+            Some(huawei::APPLICATION) => Self::Application,
+            Some(_) => return None,
+            None if auth.application_credential_secret.is_some() => Self::Application,
+            None if auth.token.is_some() && auth.password.is_none() => Self::Token,
+            None => Self::Password,
+        })
+    }
 }
 
 fn in_file(
@@ -114,33 +148,32 @@ fn used(
     region: Option<String>,
     place: String,
 ) -> Result<Found, UsageError> {
-    let auth = cloud.auth;
+    let mut auth = cloud.auth;
+    auth.token = auth.token.or(secret.token);
+    auth.password = auth.password.or(secret.password);
+    let application_secret = auth.application_credential_secret;
+    auth.application_credential_secret =
+        application_secret.or(secret.application_credential_secret);
     let region = region.or(cloud.region_name);
     let project = auth.project_id.clone();
-    let wants_token = match cloud.auth_type.as_deref() {
-        None | Some("password" | "v3password") => false,
-        Some("token" | "v3token") => true,
-        Some(other) => {
-            return Err(UsageError(format!(
-                "{place} has the auth_type {other}; only password and token are understood"
-            )));
-        }
+    let auth_type = cloud.auth_type.as_deref();
+    let Some(way) = Way::of(auth_type, &auth) else {
+        return Err(UsageError(format!(
+            "{place} has the auth_type {}; only password, token and {} are understood",
+            auth_type.unwrap_or_default(),
+            huawei::APPLICATION
+        )));
     };
-    let token = auth.token.clone().or(secret.token);
-    let password = auth.password.clone().or(secret.password);
-    let access = match (token, password, auth.url.clone()) {
-        (Some(token), password, auth_url) if wants_token || password.is_none() => {
+    let missing = |what: &str| UsageError(format!("{place} has no {what}"));
+    let access = match (way, auth.url.clone()) {
+        (Way::Token, auth_url) => {
+            let token = auth.token.ok_or_else(|| missing(way.name()))?;
             Access::Token { token, auth_url }
         }
-        (_, Some(password), Some(auth_url)) if !wants_token => {
-            Access::Password(Box::new(login(auth, auth_url, password, region.clone())))
-        }
-        (_, _, None) if !wants_token => {
-            return Err(UsageError(format!("{place} has no auth_url")));
-        }
-        (_, _, _) => {
-            let what = if wants_token { "token" } else { "password" };
-            return Err(UsageError(format!("{place} has no {what}")));
+        (Way::Password | Way::Application, None) => return Err(missing("auth_url")),
+        (Way::Password | Way::Application, Some(auth_url)) => {
+            let login = login(auth, auth_url, way, region.as_deref());
+            Access::Login(Box::new(login.ok_or_else(|| missing(way.name()))?))
         }
     };
     Ok(Found {
@@ -151,30 +184,49 @@ fn used(
     })
 }
 
-fn login(auth: Auth, auth_url: String, password: Secret, region: Option<String>) -> Login {
-    Login {
-        auth_url,
-        password,
-        user: User {
-            user: Named {
-                id: auth.user_id,
-                name: auth.username,
-            },
-            domain: Named {
-                id: auth.user_domain_id.or(auth.domain_id),
-                name: auth.user_domain_name.or(auth.domain_name),
-            },
+/// What is shown to the identity service; nothing if there is no secret.
+fn login(auth: Auth, auth_url: String, way: Way, region: Option<&str>) -> Option<Login> {
+    let user = User {
+        user: Named {
+            id: auth.user_id,
+            name: auth.username,
         },
-        scope: Scope {
+        domain: Named {
+            id: auth.user_domain_id.or(auth.domain_id),
+            name: auth.user_domain_name.or(auth.domain_name),
+        },
+    };
+    if way == Way::Application {
+        let credential = Named {
+            id: auth.application_credential_id,
+            name: auth.application_credential_name,
+        };
+        let secret = auth.application_credential_secret?;
+        let identity = Identity::Application {
+            credential,
+            user,
+            secret,
+        };
+        return Some(Login {
+            auth_url,
+            identity,
+            scope: None,
+        });
+    }
+    let password = auth.password?;
+    Some(Login {
+        auth_url,
+        identity: Identity::Password { user, password },
+        scope: Some(Scope {
             project: Named {
                 id: auth.project_id,
                 // Every region has a project of its own name.
-                name: auth.project_name.or(region),
+                name: auth.project_name.or(region.map(str::to_owned)),
             },
             domain: Named {
                 id: auth.project_domain_id,
                 name: auth.project_domain_name,
             },
-        },
-    }
+        }),
+    })
 }

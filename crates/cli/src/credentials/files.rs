@@ -1,10 +1,14 @@
 //! Reading other programs' files.
 //!
 //! YAML is read with `serde-saphyr`: it is kept up, has no unsafe code, and bounds depth, aliases and merge keys, so that
-//! a file in somebody's current folder cannot fill the memory.
+//! a file in somebody's current folder cannot fill the memory. INI is read with `configparser`, which reads it as the
+//! module of that name does with which the clouds' SDKs in Python read theirs.
 
+use super::Secret;
 use crate::usage::UsageError;
+use configparser::ini::Ini;
 use serde::de::DeserializeOwned;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -73,4 +77,54 @@ pub(super) fn yaml<T: DeserializeOwned + Default>(path: &Path) -> Result<Option<
             path.display()
         ))
     })
+}
+
+/// The sections of an INI file, by their names in small letters.
+pub(super) struct Sections(HashMap<String, HashMap<String, Option<String>>>);
+
+/// A section of an INI file.
+pub(super) struct Section(HashMap<String, Option<String>>);
+
+/// What an INI file says; nothing if there is none.
+pub(super) fn ini(path: &Path) -> Result<Option<Sections>, UsageError> {
+    let Some(text) = text(path)? else {
+        return Ok(None);
+    };
+    let mut ini = Ini::new();
+    ini.set_inline_comment_symbols(Some(&['#', ';']));
+    let text = text.trim_start_matches('\u{feff}').to_owned();
+    // The parser's own words name the place, and repeat no value.
+    let read = ini.read(text).map_err(|error| {
+        UsageError(format!(
+            "`{}` is not what it should be: {error}",
+            path.display()
+        ))
+    });
+    Ok(Some(Sections(read?)))
+}
+
+impl Sections {
+    /// The section of this name.
+    pub(super) fn section(mut self, name: &str) -> Option<Section> {
+        self.0.remove(&name.to_lowercase()).map(Section)
+    }
+}
+
+impl Section {
+    /// What stands under a name, without the quotation marks that some readers of these files want around it. Nothing
+    /// counts as not there.
+    pub(super) fn value(&self, name: &str) -> Option<String> {
+        let value = self.0.get(name)?.as_deref()?;
+        let bare = ['"', '\''].iter().find_map(|mark| {
+            let begun = value.strip_prefix(*mark)?;
+            begun.strip_suffix(*mark)
+        });
+        let value = bare.unwrap_or(value);
+        (!value.is_empty()).then(|| value.to_owned())
+    }
+
+    /// The same for a secret.
+    pub(super) fn secret(&self, name: &str) -> Option<Secret> {
+        self.value(name).map(Secret::new)
+    }
 }

@@ -12,6 +12,7 @@ mod tencent;
 
 use crate::environment::Environment;
 use crate::usage::UsageError;
+use files::Section;
 use longrun_server::clouds::{Access, AccessKey, Secret, Vendor};
 use std::path::PathBuf;
 
@@ -90,6 +91,36 @@ impl Search<'_> {
         self.looked.push(place.into());
     }
 
+    /// The section of this name in the first INI file of these that is there, and the file.
+    fn section(
+        &mut self,
+        files: Vec<PathBuf>,
+        name: &str,
+    ) -> Result<Option<(Section, PathBuf)>, UsageError> {
+        for path in files {
+            let place = format!("the file {}", path.display());
+            let Some(sections) = files::ini(&path)? else {
+                self.looked_at(place);
+                continue;
+            };
+            let section = sections.section(name);
+            if section.is_none() {
+                self.looked_at(format!("{place}, which has no section `{name}`"));
+            }
+            return Ok(section.map(|section| (section, path)));
+        }
+        Ok(None)
+    }
+
+    /// A file of the user's own folder.
+    fn at_home(&mut self, path: &str) -> Option<PathBuf> {
+        let home = self.places.home.as_ref().map(|home| home.join(path));
+        if home.is_none() {
+            self.looked_at(format!("the file ~/{path} (HOME is not set)"));
+        }
+        home
+    }
+
     /// An access key in these two variables, and the token of a temporary one in the third. One half alone is a slip
     /// that is better told than passed over.
     fn key_in_variables(&mut self, names: [&str; 3]) -> Result<Option<AccessKey>, UsageError> {
@@ -120,6 +151,15 @@ impl Search<'_> {
             places.concat()
         ))
     }
+}
+
+/// A key that stands in a section under these names, with its token if it has one.
+fn key_in_section(section: &Section, [id, secret, token]: [&str; 3]) -> Option<AccessKey> {
+    Some(AccessKey {
+        id: section.value(id)?,
+        secret: section.secret(secret)?,
+        session_token: section.secret(token),
+    })
 }
 
 fn half(set: &str, missing: &str) -> UsageError {

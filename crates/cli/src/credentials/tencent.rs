@@ -1,6 +1,6 @@
-//! Tencent Cloud: `TENCENTCLOUD_*`, and the files of its command-line tool.
+//! Tencent Cloud: `TENCENTCLOUD_*`, the files of its command-line tool, and the file of its SDKs.
 
-use super::{Access, AccessKey, Found, Search, Secret, files};
+use super::{Access, AccessKey, Found, Search, Secret, files, key_in_section};
 use crate::usage::UsageError;
 use std::path::PathBuf;
 
@@ -10,7 +10,13 @@ const VARIABLES: [&str; 3] = [
     "TENCENTCLOUD_TOKEN",
 ];
 
-/// Looks in the variables, then in the profile of the tool.
+/// The variable that names the file of the SDKs.
+const FILE: &str = "TENCENTCLOUD_CREDENTIALS_FILE";
+/// What the SDKs read in their file. A token they do not; it is what it is in the variables.
+const NAMES: [&str; 3] = ["secret_id", "secret_key", "token"];
+
+/// Looks in the variables, then in the file of the SDKs if a variable names it, in the profile of the tool, and in the
+/// file of the SDKs where they look for it themselves.
 pub(super) fn find(search: &mut Search) -> Result<Option<Found>, UsageError> {
     if search.places.profile.is_none()
         && let Some(key) = search.key_in_variables(VARIABLES)?
@@ -22,7 +28,34 @@ pub(super) fn find(search: &mut Search) -> Result<Option<Found>, UsageError> {
             source: format!("the variables {} and {}", VARIABLES[0], VARIABLES[1]),
         }));
     }
-    in_files(search)
+    if let Some(named) = search.variable(FILE) {
+        return in_sdk_file(search, vec![named.into()]);
+    }
+    if let Some(found) = in_files(search)? {
+        return Ok(Some(found));
+    }
+    let own = search.at_home(".tencentcloud/credentials");
+    let shared = search.places.system.join("tencentcloud/credentials");
+    in_sdk_file(search, own.into_iter().chain([shared]).collect())
+}
+
+/// Looks in the first of these files that is there, as the SDKs do. They know no profile but `default`.
+fn in_sdk_file(search: &mut Search, files: Vec<PathBuf>) -> Result<Option<Found>, UsageError> {
+    let name = search.places.profile.unwrap_or("default");
+    let Some((section, path)) = search.section(files, name)? else {
+        return Ok(None);
+    };
+    let place = format!("section `{name}` of the file {}", path.display());
+    let Some(key) = key_in_section(&section, NAMES) else {
+        search.looked_at(format!("{place}, which has no secret_id and secret_key"));
+        return Ok(None);
+    };
+    Ok(Some(Found {
+        access: Access::Key(key),
+        region: search.variable("TENCENTCLOUD_REGION"),
+        project: None,
+        source: place,
+    }))
 }
 
 /// What the tool writes into `PROFILE.credential`.
@@ -53,12 +86,9 @@ fn in_files(search: &mut Search) -> Result<Option<Found>, UsageError> {
     let profile = chosen
         .or_else(|| search.variable("TCCLI_PROFILE"))
         .unwrap_or_else(|| "default".to_owned());
-    let Some(folder) = search.places.home.as_ref().map(|home| home.join(".tccli")) else {
-        search.looked_at("the file ~/.tccli/default.credential (HOME is not set)");
+    let Some(path) = search.at_home(&format!(".tccli/{profile}.credential")) else {
         return Ok(None);
     };
-    let file = |ending: &str| -> PathBuf { folder.join(format!("{profile}.{ending}")) };
-    let path = file("credential");
     let Some(credential) = files::json::<Credential>(&path)? else {
         search.looked_at(format!("the file {}", path.display()));
         return Ok(None);
@@ -71,7 +101,8 @@ fn in_files(search: &mut Search) -> Result<Option<Found>, UsageError> {
         ));
         return Ok(None);
     };
-    let configure: Configure = files::json(&file("configure"))?.unwrap_or_default();
+    let configure: Configure =
+        files::json(&path.with_file_name(format!("{profile}.configure")))?.unwrap_or_default();
     let region = configure.system.and_then(|system| system.region);
     Ok(Some(Found {
         access: Access::Key(AccessKey {

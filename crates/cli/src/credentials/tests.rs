@@ -1,5 +1,8 @@
 //! Each source with the files and variables as their own tools write them, in a folder of its own.
 
+mod application;
+mod sdk_files;
+
 use super::*;
 use longrun_server::clouds::{Login, Session};
 use serde_json::json;
@@ -60,7 +63,7 @@ fn parts(found: &Found) -> [Option<&str>; 5] {
             key.session_token.as_ref().map(Secret::reveal),
         ),
         Access::Token { token, auth_url } => (auth_url.as_deref(), None, Some(token.reveal())),
-        Access::Password(login) => (Some(&*login.auth_url), None, None),
+        Access::Login(login) => (Some(&*login.auth_url), None, None),
     };
     [
         id,
@@ -506,7 +509,7 @@ fn the_only_cloud_and_the_file_in_the_folder_are_taken() {
 fn login(variables: &[(&'static str, &'static str)]) -> Login {
     let home = Home::new(variables, &[]);
     match home.find(Vendor::Huawei, None).unwrap().access {
-        Access::Password(login) => *login,
+        Access::Login(login) => *login,
         other @ (Access::Key(_) | Access::Token { .. }) => panic!("{other:?}"),
     }
 }

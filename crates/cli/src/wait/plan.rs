@@ -22,7 +22,7 @@ pub(crate) struct CloudArgs {
     /// The region [default: the one that stands beside the credentials]
     #[arg(long, value_name = "REGION")]
     pub(super) region: Option<String>,
-    /// Take the credentials from this profile: of tccli, of the aliyun CLI, or a cloud of clouds.yaml
+    /// Take the credentials from this profile: of tccli, of the aliyun CLI, a section of an SDK's file, or a cloud of clouds.yaml
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
     /// The project, where the cloud has projects
@@ -128,7 +128,7 @@ pub(crate) fn check_project(
         return Ok(());
     }
     match access {
-        Access::Password(_) => Ok(()),
+        Access::Login(_) => Ok(()),
         Access::Key(_) | Access::Token { .. } => Err(UsageError(
             "Huawei Cloud needs a project: give --project, or set HUAWEICLOUD_SDK_PROJECT_ID or \
              OS_PROJECT_ID"
@@ -151,7 +151,7 @@ pub(crate) fn usual_address(
     region: Option<&str>,
 ) -> Result<Option<Address>, UsageError> {
     let text = match access {
-        Access::Password(_) => return Ok(None),
+        Access::Login(_) => return Ok(None),
         Access::Token { auth_url, .. } => {
             let beside = auth_url
                 .as_deref()

@@ -1,4 +1,4 @@
-//! A name and a password become a token: `POST /v3/auth/tokens`, and what the answer says beside the token.
+//! A name and a password, or an application credential, become a token: `POST /v3/auth/tokens`, and what the answer says beside the token.
 
 use super::Secret;
 use serde_json::{Map, Value, json};
@@ -9,11 +9,30 @@ pub struct Login {
     /// The address of the identity service.
     pub auth_url: String,
     /// Who.
-    pub user: User,
-    /// Its password.
-    pub password: Secret,
-    /// For what.
-    pub scope: Scope,
+    pub identity: Identity,
+    /// For what, unless that goes without saying.
+    pub scope: Option<Scope>,
+}
+
+/// What is shown to the identity service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// A user's password.
+    Password {
+        /// The user.
+        user: User,
+        /// The password.
+        password: Secret,
+    },
+    /// A credential that a user has made for a program. It is good for one project, which nobody has to name.
+    Application {
+        /// Which one.
+        credential: Named,
+        /// Whose, which only a name needs.
+        user: User,
+        /// Its secret.
+        secret: Secret,
+    },
 }
 
 /// A user, and the domain that its name belongs to.
@@ -74,19 +93,41 @@ impl Login {
 
     /// What to send.
     pub fn body(&self) -> Value {
-        let mut user = self
-            .user
-            .user
-            .json_in(&self.user.domain)
-            .unwrap_or_default();
-        user.insert("password".to_owned(), json!(self.password.reveal()));
-        let mut auth = json!({
-            "identity": { "methods": ["password"], "password": { "user": user } },
-        });
-        if let Some(project) = self.scope.project.json_in(&self.scope.domain) {
+        let (method, shown) = self.identity.shown();
+        let mut auth = json!({ "identity": { "methods": [method] } });
+        auth["identity"][method] = shown;
+        let scope = self.scope.as_ref();
+        if let Some(project) = scope.and_then(|it| it.project.json_in(&it.domain)) {
             auth["scope"] = json!({ "project": project });
         }
         json!({ "auth": auth })
+    }
+}
+
+impl Identity {
+    /// What the way in is called, and what is shown there.
+    fn shown(&self) -> (&'static str, Value) {
+        match self {
+            Self::Password { user, password } => {
+                let mut user = user.user.json_in(&user.domain).unwrap_or_default();
+                user.insert("password".to_owned(), json!(password.reveal()));
+                ("password", json!({ "user": user }))
+            }
+            Self::Application {
+                credential,
+                user,
+                secret,
+            } => {
+                let mut shown = credential.json().unwrap_or_default();
+                shown.insert("secret".to_owned(), json!(secret.reveal()));
+                if credential.id.is_none()
+                    && let Some(user) = user.user.json_in(&user.domain)
+                {
+                    shown.insert("user".to_owned(), Value::Object(user));
+                }
+                ("application_credential", Value::Object(shown))
+            }
+        }
     }
 }
 

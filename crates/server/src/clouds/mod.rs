@@ -14,7 +14,7 @@ mod transport;
 
 pub use address::{Address, BadAddress};
 pub use cloud::Cloud;
-pub use identity::{Login, Named, Scope, Session, User};
+pub use identity::{Identity, Login, Named, Scope, Session, User};
 pub(crate) use reach::NotPassed;
 pub use reach::{Keys, Polled, Reach};
 pub use secret::Secret;
@@ -55,8 +55,8 @@ pub enum Access {
         /// The identity service that handed it out, if it is known.
         auth_url: Option<String>,
     },
-    /// A name and a password, for which the identity service hands out tokens.
-    Password(Box<Login>),
+    /// What the identity service hands out tokens for: a password, or an application credential.
+    Login(Box<Login>),
 }
 
 /// An access key.

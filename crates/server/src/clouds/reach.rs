@@ -185,7 +185,7 @@ impl Reach {
         let (credential, project, told) = match &self.keys.access {
             Access::Key(key) => (signing(key), None, None),
             Access::Token { token, .. } => (bearer(token), None, None),
-            Access::Password(login) => {
+            Access::Login(login) => {
                 let session = self.session(login, patience).await?;
                 let region = self.region.as_deref();
                 let names = self.cloud.catalog_names();
@@ -266,7 +266,7 @@ impl Reach {
     async fn forget_token_if_refused(&self, answer: &Answer) {
         let is_refused =
             matches!(answer, Answer::Refused { error, .. } if error.retry == Retry::Forbidden);
-        if is_refused && matches!(self.keys.access, Access::Password(_)) {
+        if is_refused && matches!(self.keys.access, Access::Login(_)) {
             let mut held = self.keys.session.lock().await;
             if matches!(*held, Some(Ok(_))) {
                 *held = None;

@@ -56,7 +56,7 @@ impl Upstream {
     pub(crate) fn account(&self) -> &str {
         match &self.reach.keys.access {
             Access::Key(key) => &key.id,
-            Access::Token { .. } | Access::Password(_) => &self.name,
+            Access::Token { .. } | Access::Login(_) => &self.name,
         }
     }
 
