@@ -2,24 +2,20 @@
 
 use crate::app::App;
 use crate::asker::Done;
+use crate::body;
 use crate::gateway;
 use crate::native;
 use crate::spoiled;
 use axum::Router;
 use axum::body::Body;
-use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use http_body_util::BodyExt;
-use hyper::body::{Body as _, Incoming};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use hyper::body::Incoming;
 use longrun_dialects::{Call, Dialect, Fault, Lent, Reply, Request, identity};
 use parking_lot::RwLock;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tower::ServiceExt;
-
-/// Bytes that the query and the body of a request in a dialect may have.
-pub(crate) const DIALECT_BYTES_MAX: usize = 1024 * 1024;
 
 /// What the native API serves outside of its folder.
 const PAGES: [&str; 4] = ["/healthz", "/readyz", "/metrics", "/openapi.json"];
@@ -52,12 +48,6 @@ impl Door {
     }
 }
 
-/// A body, as far as it came.
-struct Taken {
-    bytes: Bytes,
-    fault: Option<Fault>,
-}
-
 impl Edge {
     pub(crate) fn new(app: Arc<App>, annex: Router) -> Self {
         let native = native::router(Arc::clone(&app), annex);
@@ -82,7 +72,7 @@ impl Edge {
     /// Answers a request that is in a dialect, if it is in any.
     async fn speak(&self, request: http::Request<Incoming>, peer: IpAddr) -> Response<Body> {
         let (head, body) = request.into_parts();
-        let received = receive(&head.headers, body).await;
+        let received = body::take(&head.headers, body).await;
         let request = Request {
             method: &head.method,
             path: head.uri.path(),
@@ -181,48 +171,6 @@ impl Edge {
 /// Whether the path belongs to the native API or to those who run the server.
 pub(crate) fn is_native(path: &str) -> bool {
     path.starts_with("/api/") || PAGES.contains(&path)
-}
-
-/// Takes in the body, up to the limit.
-async fn receive(headers: &HeaderMap, mut body: Incoming) -> Taken {
-    if body.is_end_stream() {
-        return Taken {
-            bytes: Bytes::new(),
-            fault: None,
-        };
-    }
-    let too_large = || {
-        Some(Fault::TooLarge {
-            limit_bytes: DIALECT_BYTES_MAX,
-        })
-    };
-    let announced = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    let mut bytes = BytesMut::with_capacity(announced.unwrap_or(0).min(DIALECT_BYTES_MAX));
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else {
-            let fault = Some(Fault::Malformed("the body ends too early"));
-            return Taken {
-                bytes: bytes.freeze(),
-                fault,
-            };
-        };
-        let Some(data) = frame.data_ref() else {
-            continue;
-        };
-        if bytes.len() + data.len() > DIALECT_BYTES_MAX {
-            return Taken {
-                bytes: bytes.freeze(),
-                fault: too_large(),
-            };
-        }
-        bytes.extend_from_slice(data);
-    }
-    Taken {
-        bytes: bytes.freeze(),
-        fault: None,
-    }
 }
 
 fn respond(reply: Reply) -> Response<Body> {

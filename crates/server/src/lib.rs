@@ -7,6 +7,7 @@
 
 mod app;
 mod asker;
+mod body;
 mod calls;
 mod chance;
 mod clock;

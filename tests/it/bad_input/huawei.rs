@@ -310,9 +310,14 @@ impl Caller {
         let query = self.with_token(&format!("{}?x={too_large}", self.path()));
         let body = self.with_token(&self.path()).body(too_large.as_bytes());
         let header = |bytes| self.good().header("x-padding", &"x".repeat(bytes));
+        let mut announced = self
+            .with_token(&self.path())
+            .header("Content-Length", "1099511627776");
+        announced.body = b"x".to_vec();
         vec![
             case("a query that is too long", query, "413 APIGW.0201"),
             case("a body that is too large", body, "413 APIGW.0201"),
+            case("a body of a terabyte", announced, "413 APIGW.0201"),
             case(
                 "a long token",
                 self.get(&self.path())

@@ -1,16 +1,20 @@
 //! What a request says in its body.
 
 use super::problem::Problem;
+use crate::body::{TOO_SLOW, announced_bytes};
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Deserialize;
+use std::time::Duration;
 
 /// Bytes that a body may have.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How long a body may be on its way: the longest one over a slow line.
+const BODY_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A body that claims to be JSON, not yet read.
 pub(super) struct JsonBody(Bytes);
@@ -46,10 +50,12 @@ impl JsonBody {
 }
 
 async fn receive(body: Body) -> Result<Bytes, Problem> {
-    match Limited::new(body, BODY_BYTES_MAX).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(_) => Err(Problem::Malformed("the body ends too early".to_owned())),
+    let collecting = Limited::new(body, BODY_BYTES_MAX).collect();
+    match tokio::time::timeout(BODY_TIMEOUT, collecting).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(Problem::Malformed("the body ends too early".to_owned())),
+        Err(_) => Err(Problem::Malformed(TOO_SLOW.to_owned())),
     }
 }
 
@@ -73,6 +79,15 @@ fn may_be_json(headers: &HeaderMap) -> bool {
     kind.trim().eq_ignore_ascii_case("application/json")
 }
 
-fn announced_bytes(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::convert::Infallible;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_not_waited_for_for_ever() {
+        let body = Body::from_stream(futures_util::stream::pending::<Result<Bytes, Infallible>>());
+        let problem = Problem::Malformed(TOO_SLOW.to_owned());
+        assert_eq!(receive(body).await, Err(problem));
+    }
 }
