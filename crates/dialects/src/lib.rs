@@ -95,6 +95,12 @@ pub trait Dialect: Send + Sync {
     /// Whether the request is in this dialect. Cheap: it looks at the path, and at most at one parameter.
     fn claims(&self, request: &Request, options: &Options) -> bool;
 
+    /// Whether a request to a path that nobody serves comes from a client of this cloud, by the proof that it carries.
+    fn is_spoken_in(&self, request: &Request) -> bool {
+        let _ = request;
+        false
+    }
+
     /// Reads a request. Never fails as a whole: what is wrong with it stands in the call, together with the frame that
     /// even a refusal needs.
     fn parse<'a>(&self, request: &Request<'a>, options: &Options) -> Call<'a>;
@@ -196,6 +202,12 @@ pub static ALL: [&dyn Dialect; 6] = [
 pub fn find(request: &Request, options: &Options) -> Option<&'static dyn Dialect> {
     ALL.into_iter()
         .find(|dialect| dialect.claims(request, options))
+}
+
+/// The dialect in which to refuse a request that nobody claims, if whoever sent it is a cloud's client.
+pub fn spoken_in(request: &Request) -> Option<&'static dyn Dialect> {
+    ALL.into_iter()
+        .find(|dialect| dialect.is_spoken_in(request))
 }
 
 /// The dialect that knows what stands on the shelf with this name, if accounts keep anything there.

@@ -94,7 +94,7 @@ impl Edge {
         peer: IpAddr,
     ) -> Response<Body> {
         let Some(call) = identity::find(request, &self.app.dialects) else {
-            return native::problem_not_found();
+            return self.answer_nowhere(request);
         };
         let outcome = match fault {
             Some(fault) => Err(fault.into()),
@@ -105,6 +105,15 @@ impl Edge {
             tracing::debug!(request.id = %lent.request_id, %refusal, "a call to the identity service was refused");
         }
         respond(call.answer(&lent, self.app.secure, outcome.as_ref()))
+    }
+
+    /// Answers a request to a path that is not served, to a cloud's client in its own words.
+    fn answer_nowhere(&self, request: &Request) -> Response<Body> {
+        let Some(dialect) = longrun_dialects::spoken_in(request) else {
+            return native::problem_not_found();
+        };
+        let frame = dialect.parse(request, &self.app.dialects).frame;
+        respond(dialect.answer(&frame, &self.app.lent(), Err(&Fault::UnknownPath)))
     }
 
     async fn answer(

@@ -247,8 +247,10 @@ impl Caller {
             .clone()
             .header("Authorization", "ACS3-HMAC-SM3 Credential=x");
         let unknown = self.good().altered("Credential=AKID", "Credential=KIDA");
+        let elsewhere = self.good().altered("POST / ", "POST /x ");
         vec![
             case("V3, unsigned", unsigned, "400 MissingAccessKeyId in XML"),
+            case("V3, another path", elsewhere, "404 InvalidAction.NotFound"),
             case(
                 "V3, an incomplete header",
                 incomplete,

@@ -110,6 +110,11 @@ impl Caller {
                 "404 APIGW.0101",
             ),
             case(
+                "a path of another service",
+                self.with_token(&format!("/v2.1/{PROJECT}/servers")),
+                "404 APIGW.0101",
+            ),
+            case(
                 "a parameter twice",
                 self.with_token(&format!("{}?a=1&a=2", self.path())),
                 "200 SUCCESS",

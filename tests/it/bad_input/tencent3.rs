@@ -369,6 +369,11 @@ impl Product {
                 case(format!("{name}, older"), older, expected),
             ]
         })
+        .chain([case(
+            "another path",
+            self.poll().altered("POST / ", "POST /x "),
+            "InvalidAction",
+        )])
         .collect()
     }
 

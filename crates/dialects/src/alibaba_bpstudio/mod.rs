@@ -62,6 +62,10 @@ impl Dialect for AlibabaBpstudio {
         parse::claims(request)
     }
 
+    fn is_spoken_in(&self, request: &Request) -> bool {
+        parse::has_own_header(request)
+    }
+
     fn parse<'a>(&self, request: &Request<'a>, options: &Options) -> Call<'a> {
         parse::parse(request, options)
     }

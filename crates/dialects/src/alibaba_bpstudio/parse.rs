@@ -15,10 +15,15 @@ pub(super) fn claims(request: &Request) -> bool {
         return false;
     }
     let authorization = request.header(AUTHORIZATION).unwrap_or_default();
+    has_own_header(request) || (!authorization.starts_with("TC3-") && has_own_parameter(request))
+}
+
+/// Whether a header says that the request is to Alibaba Cloud.
+pub(super) fn has_own_header(request: &Request) -> bool {
+    let authorization = request.header(AUTHORIZATION).unwrap_or_default();
     request.headers.contains_key("x-acs-action")
         || request.headers.contains_key("x-acs-version")
         || authorization.starts_with(v3::SCHEME)
-        || (!authorization.starts_with("TC3-") && has_own_parameter(request))
 }
 
 fn has_own_parameter(request: &Request) -> bool {

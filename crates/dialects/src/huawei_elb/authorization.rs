@@ -34,6 +34,11 @@ const SDK: &str = "SDK-HMAC-SHA256";
 /// The name of the third form.
 const V11: &str = "V11-HMAC-SHA256";
 
+/// Whether the header is of Huawei Cloud, readable or not.
+pub(super) fn is_own(header: &str) -> bool {
+    header.starts_with(SDK) || header.starts_with(V11)
+}
+
 impl<'a> Authorization<'a> {
     /// Reads the header.
     pub(super) fn parse(text: &'a str) -> Result<Self, Fault> {

@@ -81,6 +81,10 @@ impl Dialect for HuaweiElb {
         parse::claims(request.path)
     }
 
+    fn is_spoken_in(&self, request: &Request) -> bool {
+        parse::carries_proof(request)
+    }
+
     fn parse<'a>(&self, request: &Request<'a>, options: &Options) -> Call<'a> {
         parse::parse(request, options)
     }

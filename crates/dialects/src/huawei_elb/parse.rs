@@ -3,7 +3,7 @@
 //! The two are read apart. Whoever signs a call to a path that is not served learns first whether the signature is
 //! good, for that is what such a client is being tried out for.
 
-use super::{ACTION, NAME, elbaas, identity, sign};
+use super::{ACTION, NAME, authorization, elbaas, identity, sign};
 use crate::catalogue::Routed;
 use crate::{
     Action, Call, Claim, Fault, Format, Frame, Given, Identity, OperationRef, Options, Question,
@@ -32,6 +32,14 @@ enum Area<'a> {
 /// Whether a path lies where this dialect is served.
 pub(super) fn claims(path: &str) -> bool {
     area(path).is_some()
+}
+
+/// Whether a request carries a signature of this cloud, or the header of its tokens.
+pub(super) fn carries_proof(request: &Request) -> bool {
+    let is_signed = request
+        .header(AUTHORIZATION)
+        .is_some_and(authorization::is_own);
+    is_signed || request.headers.contains_key("x-auth-token")
 }
 
 /// Reads a request.

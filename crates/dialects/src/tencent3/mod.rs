@@ -152,7 +152,8 @@ pub(crate) fn asked<'a>(request: &Request<'a>) -> Option<Asked<'a>> {
 
 /// Whether what is asked stands in headers. `Authorization` alone does not say so: a client that is told not to sign
 /// sends the word `SKIP` there.
-fn has_headers(request: &Request) -> bool {
+/// Whether a header says that the request is in API 3.0.
+pub(crate) fn has_headers(request: &Request) -> bool {
     let authorization = request.header("authorization").unwrap_or_default();
     authorization.starts_with(tc3::SCHEME) || request.headers.contains_key("x-tc-action")
 }

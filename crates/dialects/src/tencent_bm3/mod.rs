@@ -63,6 +63,10 @@ impl Dialect for TencentBm3 {
         tencent3::asked(request).is_some()
     }
 
+    fn is_spoken_in(&self, request: &Request) -> bool {
+        tencent3::has_headers(request)
+    }
+
     fn parse<'a>(&self, request: &Request<'a>, options: &Options) -> Call<'a> {
         tencent3::parse(request, options, &PRODUCT)
     }
