@@ -77,7 +77,7 @@ pub enum Fault {
     #[error("the time of signing cannot be read")]
     MalformedTime,
     /// The request was signed too long ago, or lies in the future.
-    #[error("the request was signed {ahead_millis} ms ahead of the server's clock")]
+    #[error("the request was signed {}", beside_the_clock(*ahead_millis))]
     Skewed {
         /// How far its time lies after the server's; negative when it lies before.
         ahead_millis: i64,
@@ -160,4 +160,35 @@ pub enum Fault {
     /// Something went wrong here; the cause is in the log.
     #[error("internal error")]
     Internal,
+}
+
+/// Where a time lies that is so far ahead of the server's clock.
+fn beside_the_clock(ahead_millis: i64) -> String {
+    let millis = ahead_millis.unsigned_abs();
+    let side = if ahead_millis < 0 {
+        "behind"
+    } else {
+        "ahead of"
+    };
+    format!("{millis} ms {side} the server's clock")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_off_is_told_with_its_side() {
+        for (ahead_millis, expected) in [
+            (301_000, "signed 301000 ms ahead of the server's clock"),
+            (-301_000, "signed 301000 ms behind the server's clock"),
+            (
+                i64::MIN,
+                "signed 9223372036854775808 ms behind the server's clock",
+            ),
+        ] {
+            let text = Fault::Skewed { ahead_millis }.to_string();
+            assert_eq!(text, format!("the request was {expected}"));
+        }
+    }
 }
