@@ -30,6 +30,9 @@ fn main() -> ExitCode {
             return Outcome::Succeeded;
         }
         out::complain(&error);
+        if let Some(advice) = client::advice(&error, &environment::environment) {
+            out::note(&format!("longrun: {advice}"));
+        }
         Outcome::of_error(&error)
     });
     exit::status(outcome).into()

@@ -168,7 +168,12 @@ async fn what_goes_wrong_has_its_exit_status() {
     }
     let mut stranger = client(&program, &["list"]);
     stranger.env("LONGRUN_TOKEN", "nobody's");
-    run(stranger, "").await.with_status(7);
+    let ran = run(stranger, "").await.with_status(7);
+    assert!(ran.stderr.contains("the token in LONGRUN_TOKEN"), "{ran:?}");
+    let mut nameless = client(&program, &["list"]);
+    nameless.env_remove("LONGRUN_TOKEN");
+    let ran = run(nameless, "").await.with_status(7);
+    assert!(ran.stderr.contains("LONGRUN_TOKEN is not set"), "{ran:?}");
     let mut nobody_there = client(&program, &["list"]);
     let gone = Program::start("memory:");
     let (url, address) = (gone.url(), gone.address.to_string());

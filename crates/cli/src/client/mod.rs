@@ -168,3 +168,46 @@ impl Client {
 fn operation(id: &str) -> String {
     format!("operations/{}", escaped(id))
 }
+
+/// What to do about an error, if that is not said by itself.
+pub(crate) fn advice(error: &anyhow::Error, environment: Environment) -> Option<&'static str> {
+    match error.downcast_ref() {
+        Some(ClientError::Problem(problem)) if problem.status == 401 => {
+            Some(match environment("LONGRUN_TOKEN") {
+                None => {
+                    "LONGRUN_TOKEN is not set: it holds the token of an access key, \
+                     as `longrun serve --dev` and `longrun keys add` print it"
+                }
+                Some(_) => "no enabled key of this server has the token in LONGRUN_TOKEN",
+            })
+        }
+        Some(
+            ClientError::Problem(_)
+            | ClientError::Unreachable { .. }
+            | ClientError::Strange { .. }
+            | ClientError::Unwritable(_),
+        )
+        | None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_not_let_in_is_told_where_the_token_belongs() {
+        let problem = |status| ClientError::Problem(Problem::with_status(status)).into();
+        let errors: [(anyhow::Error, Option<&str>, Option<&str>); 4] = [
+            (problem(401), None, Some("LONGRUN_TOKEN is not set")),
+            (problem(401), Some("x"), Some("no enabled key")),
+            (problem(403), None, None),
+            (anyhow::anyhow!("anything else"), None, None),
+        ];
+        for (error, token, expected) in errors {
+            let told = advice(&error, &|_| token.map(str::to_owned));
+            let beginning = told.and_then(|it| it.get(..expected.map_or(0, str::len)));
+            assert_eq!(beginning, expected, "{error} {token:?}");
+        }
+    }
+}

@@ -49,7 +49,7 @@ pub(crate) struct Args {
     #[arg(long)]
     exit: bool,
     /// Where to listen [env: LONGRUN_LISTEN] [default: 127.0.0.1:8080, or a free port if that is taken]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = crate::settings::place_to_listen)]
     listen: Option<SocketAddr>,
 }
 

@@ -18,6 +18,7 @@ use std::sync::Arc;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct File {
+    #[serde(deserialize_with = "listen")]
     listen: Option<SocketAddr>,
     #[serde(deserialize_with = "store")]
     store: Option<StoreUrl>,
@@ -40,7 +41,7 @@ pub(super) struct File {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Identity {
-    #[serde(deserialize_with = "some_millis")]
+    #[serde(deserialize_with = "span::<_, 0>")]
     pub(super) token_ms: Option<i64>,
 }
 
@@ -48,7 +49,7 @@ pub(super) struct Identity {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Gateway {
-    #[serde(deserialize_with = "takeover")]
+    #[serde(deserialize_with = "span::<_, 1_000>")]
     pub(super) takeover_ms: Option<i64>,
 }
 
@@ -96,7 +97,9 @@ impl From<KeyRate> for Quota {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Stuck {
+    #[serde(deserialize_with = "span::<_, 0>")]
     queued_ms: Option<i64>,
+    #[serde(deserialize_with = "span::<_, 0>")]
     silent_ms: Option<i64>,
     attempts: Option<u32>,
 }
@@ -117,7 +120,9 @@ impl From<Stuck> for StuckRule {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Kind {
     mixed_end: Ending,
+    #[serde(deserialize_with = "span::<_, 0>")]
     retention_ms: Option<i64>,
+    #[serde(deserialize_with = "span::<_, 1>")]
     deadline_ms: Option<i64>,
     running_max: Option<u32>,
     retry: Option<Retries>,
@@ -234,29 +239,26 @@ fn attempts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error>
 }
 
 fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    millis_from(0, deserializer)
+}
+
+/// A span of time that lasts at least so many milliseconds.
+fn span<'de, D: Deserializer<'de>, const LEAST: i64>(
+    deserializer: D,
+) -> Result<Option<i64>, D::Error> {
+    millis_from(LEAST, deserializer).map(Some)
+}
+
+fn millis_from<'de, D: Deserializer<'de>>(least: i64, deserializer: D) -> Result<i64, D::Error> {
     let number = i64::deserialize(deserializer)?;
     let wrong = || {
         let max = limits::SPAN_MILLIS_MAX;
-        serde::de::Error::custom(format!("it must lie between 0 and {max}"))
+        serde::de::Error::custom(format!("it must lie between {least} and {max}"))
     };
-    let range = 0..=limits::SPAN_MILLIS_MAX;
+    let range = least..=limits::SPAN_MILLIS_MAX;
     Some(number)
         .filter(|number| range.contains(number))
         .ok_or_else(wrong)
-}
-
-fn takeover<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    const LEAST: i64 = 1_000;
-    let wrong = || serde::de::Error::custom(format!("it must be at least {LEAST}"));
-    let number = millis(deserializer)?;
-    Some(number)
-        .filter(|it| *it >= LEAST)
-        .ok_or_else(wrong)
-        .map(Some)
-}
-
-fn some_millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    millis(deserializer).map(Some)
 }
 
 /// Reads the file.
@@ -280,6 +282,13 @@ pub(super) fn parse(name: &str, text: &str) -> Result<File, UsageError> {
             error.message().trim()
         ))
     })
+}
+
+fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    super::place_to_listen(&text)
+        .map(Some)
+        .map_err(serde::de::Error::custom)
 }
 
 fn store<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<StoreUrl>, D::Error> {
@@ -407,7 +416,10 @@ mod tests {
     fn what_is_wrong_is_told_with_its_file_its_line_and_its_key() {
         for (text, place) in [
             ("listen = 5", "x.toml, line 1, `listen`: "),
-            ("\nlisten = 'here'", "x.toml, line 2, `listen`: "),
+            (
+                "\nlisten = 'localhost:80'",
+                "x.toml, line 2, `listen`: write an address and a port",
+            ),
             ("store = 'postgres:h'", "x.toml, line 1, `store`: "),
             (
                 "\n\nlisen = '127.0.0.1:1'",
@@ -444,6 +456,26 @@ mod tests {
             (
                 "[key.a]\ncalls_max = 0",
                 "x.toml, line 2, `calls_max`: invalid value",
+            ),
+            (
+                "[kind.a]\nretention_ms = -1",
+                "x.toml, line 2, `retention_ms`: it must lie between 0 and",
+            ),
+            (
+                "[kind.a]\ndeadline_ms = 0",
+                "x.toml, line 2, `deadline_ms`: it must lie between 1 and",
+            ),
+            (
+                "[stuck]\nsilent_ms = -1",
+                "x.toml, line 2, `silent_ms`: it must lie between 0 and",
+            ),
+            (
+                "[identity]\ntoken_ms = -1",
+                "x.toml, line 2, `token_ms`: it must lie between 0 and",
+            ),
+            (
+                "[gateway]\ntakeover_ms = 999",
+                "x.toml, line 2, `takeover_ms`: it must lie between 1000 and",
             ),
             ("listen = ", "x.toml, line 1, `listen`: "),
         ] {

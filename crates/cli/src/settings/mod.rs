@@ -29,7 +29,7 @@ const USUAL_PORT: u16 = 8080;
 #[expect(clippy::doc_markdown, reason = "the comments are what --help prints")]
 pub(crate) struct Layer {
     /// Where to listen [env: LONGRUN_LISTEN] [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = place_to_listen)]
     pub(crate) listen: Option<SocketAddr>,
     /// Where operations are kept: sqlite:PATH, postgres://… or memory: [env: LONGRUN_STORE] [default: sqlite:longrun.db]
     #[arg(long, value_name = "URL")]
@@ -48,7 +48,7 @@ pub(crate) struct Layer {
 impl Layer {
     fn of_environment(environment: Environment) -> Result<Self, UsageError> {
         Ok(Self {
-            listen: variable(environment, "LONGRUN_LISTEN")?,
+            listen: listen(environment)?,
             store: store(environment)?,
             tls_cert: variable(environment, "LONGRUN_TLS_CERT")?,
             tls_key: variable(environment, "LONGRUN_TLS_KEY")?,
@@ -196,6 +196,21 @@ pub(crate) fn usual_listen() -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, USUAL_PORT))
 }
 
+/// Where to listen, as people write it.
+pub(crate) fn place_to_listen(text: &str) -> Result<SocketAddr, String> {
+    let wrong = |_| "write an address and a port, for example 127.0.0.1:8080 or [::]:8080";
+    text.parse().map_err(wrong).map_err(str::to_owned)
+}
+
+/// The value of `LONGRUN_LISTEN`.
+fn listen(environment: Environment) -> Result<Option<SocketAddr>, UsageError> {
+    let read = |text: String| {
+        place_to_listen(&text)
+            .map_err(|error| UsageError(format!("LONGRUN_LISTEN: `{text}`: {error}")))
+    };
+    environment("LONGRUN_LISTEN").map(read).transpose()
+}
+
 /// The value of `LONGRUN_STORE`. It is not repeated when it cannot be used: there may be a password in it.
 fn store(environment: Environment) -> Result<Option<StoreUrl>, UsageError> {
     let read = |text: String| {
@@ -314,7 +329,7 @@ mod tests {
     #[test]
     fn a_variable_that_cannot_be_used_is_named_and_secrets_are_not_repeated() {
         for (name, value, part) in [
-            ("LONGRUN_LISTEN", "here", "LONGRUN_LISTEN: `here`"),
+            ("LONGRUN_LISTEN", "here", "LONGRUN_LISTEN: `here`: write"),
             (
                 "LONGRUN_STORE",
                 "longrun.db",

@@ -56,9 +56,13 @@ impl Client {
             server: server.to_owned(),
             reason,
         };
+        let example = "it must begin with http:// or https://, as in http://127.0.0.1:8080";
+        if !server.contains("://") {
+            return Err(bad(example.to_owned()));
+        }
         let url = reqwest::Url::parse(server).map_err(|error| bad(error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(bad("it must begin with http:// or https://".to_owned()));
+            return Err(bad(example.to_owned()));
         }
         let trusted = authorities().map_err(bad)?;
         let mut builder = trusted
