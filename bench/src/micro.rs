@@ -151,7 +151,7 @@ fn of_dialect(dialect: &'static dyn Dialect) -> Vec<Case> {
 
 fn of_model() -> Vec<Case> {
     let submission = submission();
-    let waiting = Operation::submitted(key(), &submission, NOW);
+    let waiting = Operation::submitted(key(), submission.clone(), NOW);
     let leased = after(waiting, &lease());
     let report = ending(&leased);
     let decided = decide(&leased, &report, NOW).expect("the fence is right");
@@ -160,7 +160,11 @@ fn of_model() -> Vec<Case> {
         Case {
             name: "submitted".to_owned(),
             step: Box::new(move || {
-                black_box(Operation::submitted(key(), black_box(&submission), NOW));
+                black_box(Operation::submitted(
+                    key(),
+                    black_box(&submission).clone(),
+                    NOW,
+                ));
             }),
         },
         Case {
@@ -238,7 +242,7 @@ fn after(mut operation: Operation, command: &Command) -> Operation {
 
 /// An operation with four resources that have succeeded.
 fn finished() -> Operation {
-    let leased = after(Operation::submitted(key(), &submission(), NOW), &lease());
+    let leased = after(Operation::submitted(key(), submission(), NOW), &lease());
     let report = ending(&leased);
     after(leased, &report)
 }

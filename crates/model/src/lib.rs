@@ -10,7 +10,7 @@
 //!
 //! let now = Timestamp::from_millis(1_000);
 //! let submission = Submission::new("acme", "reboot").with_resources(["cpm-1", "cpm-2"]);
-//! let mut operation = Operation::submitted(OperationKey::new(1).unwrap(), &submission, now);
+//! let mut operation = Operation::submitted(OperationKey::new(1).unwrap(), submission, now);
 //! assert_eq!(operation.phase, Phase::Queued);
 //!
 //! let decided = decide(&operation, &Command::Cancel, now).unwrap();

@@ -1,14 +1,17 @@
 //! Identifiers that are texts. Each has its own type, so that a project never stands where an account belongs.
 
+use std::sync::Arc;
+
+// What many operations share is shared in memory too: a copy of such a name costs no allocation.
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident($text:ty)) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Box<str>);
+        pub struct $name($text);
 
         impl $name {
             /// Wraps the text.
-            pub fn new(text: impl Into<Box<str>>) -> Self {
+            pub fn new(text: impl Into<$text>) -> Self {
                 Self(text.into())
             }
 
@@ -32,7 +35,7 @@ macro_rules! name {
 
         impl From<String> for $name {
             fn from(text: String) -> Self {
-                Self(text.into_boxed_str())
+                Self(text.into())
             }
         }
     };
@@ -40,21 +43,21 @@ macro_rules! name {
 
 name!(
     /// The owner of operations and of access keys. An operation of another account does not exist.
-    Account
+    Account(Arc<str>)
 );
 name!(
     /// The name of a kind of operation, for example `reboot`.
-    KindName
+    KindName(Arc<str>)
 );
 name!(
     /// A project inside an account.
-    ProjectId
+    ProjectId(Arc<str>)
 );
 name!(
     /// One thing that an operation works on, as its caller calls it.
-    ResourceId
+    ResourceId(Box<str>)
 );
 name!(
     /// What a worker calls itself, for people who read the history.
-    WorkerName
+    WorkerName(Arc<str>)
 );

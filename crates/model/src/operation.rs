@@ -162,21 +162,21 @@ pub struct Operation {
 
 impl Operation {
     /// A new operation, queued.
-    pub fn submitted(key: OperationKey, submission: &Submission, now: Timestamp) -> Self {
-        let resources = Resources::whole(submission.resources.iter().map(Resource::new));
+    pub fn submitted(key: OperationKey, submission: Submission, now: Timestamp) -> Self {
+        let resources = Resources::whole(submission.resources.into_iter().map(Resource::new));
         Self {
             key,
-            account: submission.account.clone(),
-            kind: submission.kind.clone(),
-            project: submission.project.clone(),
-            region: submission.region.clone(),
-            resource_group: submission.resource_group.clone(),
-            labels: submission.labels.clone(),
+            account: submission.account,
+            kind: submission.kind,
+            project: submission.project,
+            region: submission.region,
+            resource_group: submission.resource_group,
+            labels: submission.labels,
             priority: submission.priority,
-            input: submission.input.clone(),
+            input: submission.input,
             mixed_end: submission.mixed_end,
-            retry: submission.retry.clone(),
-            exclusive: submission.exclusive.clone(),
+            retry: submission.retry,
+            exclusive: submission.exclusive,
             phase: Phase::Queued,
             version: 1,
             attempt: 0,

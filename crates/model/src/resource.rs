@@ -80,11 +80,11 @@ pub struct Resource {
 
 impl Resource {
     /// One that nobody has begun with.
-    pub(crate) fn new(new: &NewResource) -> Self {
+    pub(crate) fn new(new: NewResource) -> Self {
         Self {
-            id: new.id.clone(),
-            kind: new.kind.clone(),
-            input: new.input.clone(),
+            id: new.id,
+            kind: new.kind,
+            input: new.input,
             status: ResourceStatus::Pending,
             output: None,
             error: None,
@@ -175,7 +175,7 @@ impl Resources {
             "decide looks at all resources before it adds one"
         );
         self.loaded
-            .extend((self.total..).zip(new.iter().map(Resource::new)));
+            .extend((self.total..).zip(new.iter().cloned().map(Resource::new)));
         self.total = u32::try_from(self.loaded.len()).expect("decide keeps limits::RESOURCES_MAX");
     }
 

@@ -95,7 +95,7 @@ mod tests {
         ] {
             let key = OperationKey::new(1).unwrap();
             let submission = Submission::new("acme", "reboot");
-            let mut operation = Operation::submitted(key, &submission, at(0));
+            let mut operation = Operation::submitted(key, submission, at(0));
             operation.phase = phase;
             operation.attempt = attempt;
             operation.not_before = delayed.then_some(at(5_000));

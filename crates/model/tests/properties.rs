@@ -148,7 +148,7 @@ fn operation() -> impl Strategy<Value = Operation> {
             ..Submission::new("acme", "reboot").with_resources(ids.iter().map(String::as_str))
         };
         let key = OperationKey::new(1).expect("1 is a key");
-        Operation::submitted(key, &submission, Timestamp::from_millis(START))
+        Operation::submitted(key, submission, Timestamp::from_millis(START))
     })
 }
 

@@ -18,7 +18,7 @@
 //! let mut play = Play::new(Scenario::read("power.toml", text).unwrap(), 0);
 //! let submission = Submission::new("acme", "reboot");
 //! let now = Timestamp::from_seconds(0);
-//! let operation = Operation::submitted(OperationKey::new(1).unwrap(), &submission, now);
+//! let operation = Operation::submitted(OperationKey::new(1).unwrap(), submission, now);
 //! play.observe(&operation, "native", now);
 //! assert_eq!(play.take_due(now), []);
 //! assert_eq!(play.next_at(), Some(Timestamp::from_seconds(1)));

@@ -118,7 +118,7 @@ mod tests {
         submission.labels = vec![("team".into(), "blue".into())];
         submission.region = Some("bj".into());
         let key = OperationKey::new(1).unwrap();
-        let operation = Operation::submitted(key, &submission, Timestamp::default());
+        let operation = Operation::submitted(key, submission, Timestamp::default());
         for (wish, expected) in [
             ("", true),
             ("kind = 'reb*'", true),

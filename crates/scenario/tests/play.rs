@@ -25,7 +25,7 @@ impl Stage {
 
     fn submit(&mut self, submission: &Submission) -> OperationKey {
         let key = OperationKey::new(self.operations.len() as u64 + 1).expect("few fit");
-        let operation = Operation::submitted(key, submission, self.now);
+        let operation = Operation::submitted(key, submission.clone(), self.now);
         self.play.observe(&operation, "native", self.now);
         self.operations.insert(key, operation);
         key

@@ -15,7 +15,7 @@ fn trace(scenario: Scenario, instants: &[i64]) -> String {
     let submission = Submission::new("dev", prepared.kind.as_str()).with_resources(resources);
     let key = OperationKey::new(prepared.task_id.expect("it is said")).expect("it is in range");
     let start = Timestamp::default();
-    let mut operation = Operation::submitted(key, &submission, start);
+    let mut operation = Operation::submitted(key, submission, start);
     play.observe(&operation, "tencent-bm", start);
     let mut text = String::new();
     for at in instants {
@@ -118,5 +118,5 @@ fn what_is_no_trace_is_refused_with_its_line() {
 
 fn some_operation() -> Operation {
     let key = OperationKey::new(1).expect("it is in range");
-    Operation::submitted(key, &Submission::new("dev", "reboot"), Timestamp::default())
+    Operation::submitted(key, Submission::new("dev", "reboot"), Timestamp::default())
 }

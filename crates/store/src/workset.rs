@@ -263,11 +263,12 @@ impl<T: Tables> Workset<'_, T> {
         Ok(Some((Arc::clone(&touched.operation), digest)))
     }
 
-    fn create(&mut self, submission: Submission) -> Result<Arc<Operation>, StoreError> {
+    fn create(&mut self, mut submission: Submission) -> Result<Arc<Operation>, StoreError> {
         let key = self.tables.next_key();
-        let operation = Arc::new(Operation::submitted(key, &submission, self.now));
-        if let Some(idempotency) = &submission.idempotency {
-            let place = (submission.account.clone(), idempotency.key.clone());
+        let idempotency = submission.idempotency.take();
+        let operation = Arc::new(Operation::submitted(key, submission, self.now));
+        if let Some(idempotency) = &idempotency {
+            let place = (operation.account.clone(), idempotency.key.clone());
             self.idempotent.insert(place, (key, idempotency.digest));
         }
         let event = Event {
@@ -281,7 +282,7 @@ impl<T: Tables> Workset<'_, T> {
             changed_resources: BTreeSet::new(),
             grown_from: None,
             changed: true,
-            idempotency: submission.idempotency,
+            idempotency,
         };
         self.touched.insert(key, touched);
         if operation.holds_place() {

@@ -166,7 +166,7 @@ fn tencent_submissions_are_answered_as_documented() {
         let action = catalogue.find(dialect, name).expect("it is built in");
         let key = OperationKey::new(297).expect("it is a key");
         let submission = Submission::new("acme", action.kind.clone()).with_resources(["a-1"]);
-        let operation = Operation::submitted(key, &submission, Timestamp::default());
+        let operation = Operation::submitted(key, submission, Timestamp::default());
         let ids = ids();
         let reply = named(dialect).expect("it is a dialect").answer(
             &frame(action),

@@ -11,7 +11,7 @@ fn in_phase(phase: Phase, count: usize) -> Operation {
     let ids = ["a", "b", "c", "d"];
     let submission = Submission::new("acme", "reboot").with_resources(ids.into_iter().take(count));
     let key = OperationKey::new(1).unwrap();
-    let mut operation = Operation::submitted(key, &submission, NOW);
+    let mut operation = Operation::submitted(key, submission, NOW);
     let finish = |status| Some(report(&[], Some(status)));
     let commands = match phase {
         Phase::Queued => vec![],
@@ -582,7 +582,7 @@ fn an_operation_waits_for_its_time() {
             ..Submission::new("acme", "reboot")
         };
         let key = OperationKey::new(1).unwrap();
-        let mut operation = Operation::submitted(key, &submission, NOW);
+        let mut operation = Operation::submitted(key, submission, NOW);
         assert_eq!(operation.is_leasable(), !waits);
         assert_eq!(operation.due_at().is_some(), waits);
         let ready = decide(&operation, &Command::Tick, NOW.plus_millis(1)).unwrap();

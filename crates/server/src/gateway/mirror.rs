@@ -298,7 +298,7 @@ mod tests {
 
     fn leased() -> Operation {
         let key = OperationKey::new(1).unwrap();
-        let mut operation = Operation::submitted(key, &Submission::new("acme", "track"), NOW);
+        let mut operation = Operation::submitted(key, Submission::new("acme", "track"), NOW);
         let lease = Command::Lease {
             worker: "gateway".into(),
             length_millis: 1_000,

@@ -209,7 +209,7 @@ mod tests {
     fn phases_are_held_against_the_resources() {
         let key = OperationKey::new(1).unwrap();
         let submission = Submission::new("a", "k");
-        let mut operation = Operation::submitted(key, &submission, Timestamp::from_millis(0));
+        let mut operation = Operation::submitted(key, submission, Timestamp::from_millis(0));
         for (phase, (succeeded, failed, cancelled, unfinished), agrees) in [
             (Phase::Queued, (0, 0, 0, 2), true),
             (Phase::Running, (1, 0, 0, 0), false),

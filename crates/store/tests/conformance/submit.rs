@@ -24,7 +24,7 @@ pub(crate) fn everything_handed_in_is_kept(bed: &mut Bed) {
     submission.resources[1].input = Some(Json::from_checked("[1,2]"));
     let told = bed.try_submit(submission.clone()).unwrap();
     assert!(!told.repeated);
-    let expected = longrun_model::Operation::submitted(key(1), &submission, bed.instant());
+    let expected = longrun_model::Operation::submitted(key(1), submission.clone(), bed.instant());
     assert_eq!(*told.operation, expected);
     bed.reopen();
     assert_eq!(bed.get(key(1)), expected);

@@ -69,7 +69,11 @@ pub(crate) fn queued(key: u64, resources: &[&str]) -> Operation {
 /// An operation of this kind that is queued.
 pub(crate) fn queued_as(kind: &str, key: u64, resources: &[&str]) -> Operation {
     let submission = Submission::new("acme", kind).with_resources(resources.iter().copied());
-    Operation::submitted(OperationKey::new(key).unwrap(), &submission, SUBMITTED)
+    Operation::submitted(
+        OperationKey::new(key).unwrap(),
+        submission.clone(),
+        SUBMITTED,
+    )
 }
 
 /// The same after `command`, `seconds` after it was submitted.
