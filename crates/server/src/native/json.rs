@@ -90,8 +90,9 @@ impl Object<'_> {
 }
 
 fn write_text(text: &str, bytes: &mut Vec<u8>) {
-    let plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
-    if text.bytes().all(plain) {
+    let is_escaped = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    // Counted to the end whatever is found, so that many bytes are looked at at a time.
+    if text.bytes().filter(is_escaped).count() == 0 {
         bytes.reserve(text.len() + 2);
         bytes.push(b'"');
         bytes.extend_from_slice(text.as_bytes());

@@ -9,8 +9,10 @@ use super::{Pairs, json, opaque, operations};
 use crate::app::App;
 use crate::{KindSettings, gateway};
 use axum::body::Body;
+use axum::extract::FromRequestParts;
 use http::header::{HeaderName, LOCATION};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::request::Parts;
+use http::{HeaderValue, Response, StatusCode};
 use longrun_model::{
     Idempotency, Ids, Json, KindName, NewResource, Operation, ProjectId, ResourceId, Submission,
     Timestamp, limits,
@@ -19,15 +21,20 @@ use longrun_store::Submitted;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// What `Idempotency-Key` says.
+pub(super) struct IdempotencyKey(Option<Box<str>>);
+
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// A submission as it comes in.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an operation")]
 struct Draft<'a> {
-    kind: Box<str>,
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
     #[serde(borrow)]
     resources: Option<Vec<DraftResource<'a>>>,
     #[serde(borrow)]
@@ -64,12 +71,12 @@ struct Batch<'a> {
 pub(super) async fn submit(
     caller: Caller,
     PreferWait(wait_millis): PreferWait,
-    headers: HeaderMap,
+    IdempotencyKey(key): IdempotencyKey,
     body: JsonBody,
 ) -> Result<Response<Body>, Problem> {
     let draft: Draft = body.read()?;
-    let (mut submission, digest) = caller.accept(draft, headers.contains_key(IDEMPOTENCY_KEY))?;
-    submission.idempotency = idempotency_key(&headers)?.map(|key| Idempotency { key, digest });
+    let (mut submission, digest) = caller.accept(draft, key.is_some())?;
+    submission.idempotency = key.map(|key| Idempotency { key, digest });
     caller.complete(&mut submission).await?;
     submission.check()?;
     let Submitted {
@@ -112,12 +119,11 @@ pub(super) async fn submit(
 /// `POST /api/v1/operations:batch`
 pub(super) async fn submit_all(
     caller: Caller,
-    headers: HeaderMap,
+    IdempotencyKey(key): IdempotencyKey,
     body: JsonBody,
 ) -> Result<Response<Body>, Problem> {
     let batch: Batch = body.read()?;
     in_range("operations", batch.operations.len(), 1..=limits::BATCH_MAX)?;
-    let key = idempotency_key(&headers)?;
     let mut digests = Sha256::new();
     let mut submissions = Vec::with_capacity(batch.operations.len());
     for (index, draft) in batch.operations.into_iter().enumerate() {
@@ -191,24 +197,28 @@ fn in_item(index: usize, problem: Problem) -> Problem {
 }
 
 fn location(ids: &Ids, operation: &Operation) -> HeaderValue {
-    let path = format!("/api/v1/operations/{}", ids.text(operation.key));
-    HeaderValue::from_str(&path).expect("an id is ASCII by construction")
+    let path = ["/api/v1/operations/", ids.text(operation.key).prefixed()].concat();
+    HeaderValue::try_from(path).expect("an id is ASCII by construction")
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<Box<str>>, Problem> {
-    let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
-        return Ok(None);
-    };
-    let key = value
-        .to_str()
-        .map_err(|_| Problem::Malformed("`Idempotency-Key` must be ASCII".to_owned()))?;
-    if key.is_empty() || key.len() > limits::IDEMPOTENCY_KEY_BYTES_MAX {
-        let max = limits::IDEMPOTENCY_KEY_BYTES_MAX;
-        return Err(Problem::Invalid(format!(
-            "`Idempotency-Key` must have 1 to {max} bytes"
-        )));
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get(IDEMPOTENCY_KEY) else {
+            return Ok(Self(None));
+        };
+        let key = value
+            .to_str()
+            .map_err(|_| Problem::Malformed("`Idempotency-Key` must be ASCII".to_owned()))?;
+        if key.is_empty() || key.len() > limits::IDEMPOTENCY_KEY_BYTES_MAX {
+            let max = limits::IDEMPOTENCY_KEY_BYTES_MAX;
+            return Err(Problem::Invalid(format!(
+                "`Idempotency-Key` must have 1 to {max} bytes"
+            )));
+        }
+        Ok(Self(Some(key.into())))
     }
-    Ok(Some(key.into()))
 }
 
 impl Caller {
