@@ -1,16 +1,22 @@
 //! Drives the program `longrun` from outside, as its users would: over HTTP, through unmodified vendor SDKs, from the
 //! command line, and with a hand on the plug.
 //!
-//! The program is the one that `LONGRUN_BIN` names, or else the one that cargo has built beside this test. The SDKs run
-//! in the Python that `LONGRUN_TEST_PYTHON` names; without it their tests say that they are skipped (Tencent's
-//! command line is the one that `LONGRUN_TEST_TCCLI` names), as does the one of pytest without the Python that
-//! `LONGRUN_TEST_PYTEST` names, and those of servers
-//! that share a database without the PostgreSQL server that `LONGRUN_TEST_POSTGRES` names; `LONGRUN_TEST_POSTGRES_PROGRAMS`
-//! is the folder with its programs, for tests that start and kill databases of their own.
+//! The program is the one that `LONGRUN_BIN` names, or else the one that cargo has built beside this test. A test says
+//! that it is skipped where a variable is missing that names what it needs:
+//!
+//! | variable | names |
+//! | --- | --- |
+//! | `LONGRUN_TEST_PYTHON` | a Python with the vendors' SDKs |
+//! | `LONGRUN_TEST_TCCLI` | Tencent's command line |
+//! | `LONGRUN_TEST_PYTEST` | a Python with pytest |
+//! | `LONGRUN_TEST_CHROMEDRIVER` | the driver of a browser |
+//! | `LONGRUN_TEST_POSTGRES` | a PostgreSQL server, by its address |
+//! | `LONGRUN_TEST_POSTGRES_PROGRAMS` | the folder with its programs, to start and kill others |
 
 mod api;
 mod bad_input;
 mod cli;
+mod console;
 mod crash;
 mod described;
 mod emulate;

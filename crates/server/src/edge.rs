@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::asker::Done;
 use crate::body;
+use crate::console;
 use crate::gateway;
 use crate::native;
 use crate::spoiled;
@@ -86,7 +87,7 @@ impl Edge {
         }
     }
 
-    /// Answers a question to the identity service, if the request is one.
+    /// Answers a question to the identity service, if the request is one, or a browser that comes to see.
     async fn ask_identity(
         &self,
         request: &Request<'_>,
@@ -94,7 +95,8 @@ impl Edge {
         peer: IpAddr,
     ) -> Response<Body> {
         let Some(call) = identity::find(request, &self.app.dialects) else {
-            return self.answer_nowhere(request);
+            let page = console::page(request.method, request.path, request.headers);
+            return page.unwrap_or_else(|| self.answer_nowhere(request));
         };
         let outcome = match fault {
             Some(fault) => Err(fault.into()),

@@ -12,6 +12,7 @@ mod calls;
 mod chance;
 mod clock;
 pub mod clouds;
+mod console;
 mod edge;
 mod executors;
 mod gateway;

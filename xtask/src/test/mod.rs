@@ -1,9 +1,10 @@
 //! `cargo xtask test`: every check and test, cheapest first, ending at the first step that fails.
 //!
-//! What a step needs and a machine may lack is set up by a module of its own beside this one ([`venv`],
+//! What a step needs and a machine may lack is set up by a module of its own beside this one ([`venv`], [`chromium`],
 //! [`postgres`]); it is called here, and hands the tests a variable.
 
 mod build;
+mod chromium;
 mod counts;
 mod debian;
 pub(crate) mod postgres;
@@ -42,6 +43,9 @@ pub(crate) fn run() -> Result<ExitCode> {
     let pytest = venv::program(&target, venv::PYTEST, "python")?;
     say::heading("tccli: Tencent's command line");
     let tccli = venv::program(&target, venv::TCCLI, "tccli")?;
+    say::heading("chromium: a browser");
+    let driver = chromium::driver()?;
+    say::line(driver.display());
     say::heading("postgres: a cluster for the tests");
     let cluster = postgres::start(&metadata()?.target_directory)?;
     say::heading("test: all of them");
@@ -50,6 +54,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         ("LONGRUN_TEST_PYTHON", python.as_os_str()),
         ("LONGRUN_TEST_TCCLI", tccli.as_os_str()),
         ("LONGRUN_TEST_PYTEST", pytest.as_os_str()),
+        ("LONGRUN_TEST_CHROMEDRIVER", driver.as_os_str()),
         ("LONGRUN_TEST_POSTGRES", cluster.url()),
         ("LONGRUN_TEST_POSTGRES_PROGRAMS", cluster.programs()),
     ])?;
