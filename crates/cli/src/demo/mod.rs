@@ -188,9 +188,10 @@ fn conclude(screen: &Screen, stage: &Stage, ended: &Operation, ends: bool) -> an
     for line in exports::lines(&stage.url, &stage.key) {
         screen.say(&line)?;
     }
+    let (url, id) = (&stage.url, &ended.id);
+    screen.say(&format!("\nThe API is at {url}/api/v1/operations/{id}"))?;
     screen.say(&format!(
-        "\nThe API is at {}/api/v1/operations/{}",
-        stage.url, ended.id
+        "A browser shows it at {url}/#/operations/{id} to whoever has the token."
     ))?;
     if !ends {
         screen.say("It stays up until Ctrl-C; then the store is removed.")?;
