@@ -11,7 +11,7 @@ use longrun_bench::micro;
 use longrun_engine::Clock;
 use longrun_model::{Operation, Submission};
 use longrun_server::SystemClock;
-use longrun_store::{LeaseWish, SqliteStore, Store, Write, Written};
+use longrun_store::{LeaseWish, Sight, SqliteStore, Store, Write, Written};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
@@ -170,7 +170,7 @@ impl Filling {
         };
         self.commit(vec![Write::Submit(submission); count])?;
         let wish = LeaseWish {
-            account: None,
+            sight: Sight::All,
             kinds: vec!["filled".into()],
             max: count,
             worker: "filling".into(),
@@ -189,7 +189,7 @@ impl Filling {
 fn finished(operation: &Arc<Operation>) -> Write {
     Write::Command {
         key: operation.key,
-        account: None,
+        sight: Sight::All,
         command: micro::ending(operation),
     }
 }

@@ -8,8 +8,8 @@ use longrun_model::{
     ResourceStatus, Resources, RetryScope, Submission, Timestamp,
 };
 use longrun_store::{
-    AccessKey, Changes, Committed, Cursor, Document, Due, Filter, HistoryEntry, Limits, Page,
-    Refused, Store, StoreError, Write, Written,
+    AccessKey, Changes, Committed, Cursor, Document, Due, Filter, HistoryEntry, LeaseWish, Limits,
+    Page, Refused, Sight, Store, StoreError, Write, Written,
 };
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -32,6 +32,8 @@ pub enum Bug {
     WrongTally,
     /// An operation ends, and one of its resources does not.
     OpenEnd,
+    /// Accounts and projects are not looked at.
+    AllSeeing,
     /// The version does not grow.
     FrozenVersion,
     /// An event is missing in the history.
@@ -139,7 +141,7 @@ impl Buggy {
     async fn with_current_fence(&self, write: Write) -> Result<Write, StoreError> {
         let Write::Command {
             key,
-            account,
+            sight,
             command,
         } = write
         else {
@@ -152,7 +154,7 @@ impl Buggy {
         }
         Ok(Write::Command {
             key,
-            account,
+            sight,
             command,
         })
     }
@@ -249,6 +251,11 @@ impl Buggy {
     fn mistake(&self, write: &mut Write) {
         match write {
             Write::Submit(submission) => self.mistake_submission(submission),
+            Write::Lease(LeaseWish { sight, .. }) | Write::Command { sight, .. }
+                if self.is(Bug::AllSeeing) =>
+            {
+                *sight = Sight::All;
+            }
             Write::Command { command, .. } if self.is(Bug::KeptLease) && hands_back(command) => {
                 *command = Command::Tick;
             }
@@ -309,11 +316,7 @@ impl Buggy {
                 operation.tally.failed -= 1;
                 operation.tally.succeeded += 1;
             }
-            Bug::FlatteredResult => restate(&mut operation, |one| {
-                if one.status == ResourceStatus::Failed {
-                    one.status = ResourceStatus::Succeeded;
-                }
-            }),
+            Bug::FlatteredResult => restate(&mut operation, flatter),
             Bug::OpenEnd if ended && !operation.removed => restate(&mut operation, |one| {
                 if one.id.as_str() == "a" {
                     one.status = ResourceStatus::Running;
@@ -337,6 +340,7 @@ impl Buggy {
             | Bug::ForgottenResults
             | Bug::WrongTally
             | Bug::OpenEnd
+            | Bug::AllSeeing
             | Bug::LostEvent
             | Bug::HiddenLoss
             | Bug::DeafTimers
@@ -391,6 +395,13 @@ impl Buggy {
 fn hands_back(command: &Command) -> bool {
     let empty = |report: &Report| report.results.is_empty() && report.finish.is_none();
     matches!(command, Command::Report(report) if report.release && empty(report))
+}
+
+/// Shows what failed as if it had gone well.
+fn flatter(resource: &mut Resource) {
+    if resource.status == ResourceStatus::Failed {
+        resource.status = ResourceStatus::Succeeded;
+    }
 }
 
 /// Changes the resources of an operation, and its tally with them.

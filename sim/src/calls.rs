@@ -4,7 +4,7 @@ use crate::bug::Bug;
 use crate::tasks::step_aside;
 use longrun_engine::{Commanded, Engine, EngineError};
 use longrun_model::{Command, Operation, OperationKey, Submission};
-use longrun_store::{LeaseWish, Submitted};
+use longrun_store::{LeaseWish, Sight, Submitted};
 use std::sync::Arc;
 
 /// A question to an engine.
@@ -12,8 +12,12 @@ use std::sync::Arc;
 pub(crate) enum Call {
     /// Make an operation.
     Submit(Submission),
-    /// Do something to one.
-    Command { key: OperationKey, command: Command },
+    /// Do something to one, for somebody who sees so much.
+    Command {
+        key: OperationKey,
+        sight: Sight,
+        command: Command,
+    },
     /// A worker wants something to do, and waits for it.
     Lease {
         worker: usize,
@@ -79,8 +83,13 @@ impl Call {
         };
         match call {
             Self::Submit(submission) => Answer::Submitted(engine.submit(submission).await),
-            Self::Command { key, command } => {
-                Answer::Commanded(do_to(&engine, key, command, bug).await)
+            Self::Command {
+                key,
+                sight,
+                command,
+            } => {
+                let done = do_to(&engine, (key, sight), command, bug);
+                Answer::Commanded(done.await)
             }
             Self::Lease { wish, wait, .. } => Answer::Leased(engine.lease(wish, wait).await),
             Self::Get { key } => Answer::Seen(engine.get(key, None).await),
@@ -102,11 +111,11 @@ impl Call {
 
 async fn do_to(
     engine: &Engine,
-    key: OperationKey,
+    (key, sight): (OperationKey, Sight),
     command: Command,
     bug: Option<Bug>,
 ) -> Result<Commanded, EngineError> {
-    let done = engine.command(key, None, command).await;
+    let done = engine.command(key, sight, command).await;
     if bug == Some(Bug::HiddenFault) && matches!(done, Err(EngineError::Unavailable)) {
         let operation = engine.get(key, None).await?;
         return Ok(Commanded {

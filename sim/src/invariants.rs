@@ -31,6 +31,9 @@ pub enum Violation {
     /// A worker that had been succeeded was heard.
     #[error("operation {0}: a report with fence {1} was taken after fence {2} was given")]
     StaleTaken(OperationKey, u64, u64),
+    /// An operation was handed or shown to somebody for whom it does not exist.
+    #[error("operation {0} was shown to somebody for whom it does not exist")]
+    Trespass(OperationKey),
     /// The tally disagrees with a recount.
     #[error("operation {0}: the tally is {1:?}, a recount gives {2:?}")]
     Tally(OperationKey, Tally, Tally),

@@ -5,7 +5,7 @@ use longrun_model::{
     Busy, Exclusive, Failure, Finish, FinishStatus, Idempotency, Operation, Outcome, Report,
     ResourceResult, ResourceStatus, Retry, RetryScope, Submission, Timestamp,
 };
-use longrun_store::{Limits, Share};
+use longrun_store::{Limits, Share, Sight};
 use std::sync::Arc;
 
 /// The kinds of operations: those that are tried once, those that are tried again, and those that share no resource.
@@ -23,19 +23,39 @@ pub(crate) fn limits() -> Limits {
     }
 }
 
+/// The accounts, and the projects in each.
+const ACCOUNTS: [&str; 2] = ["acme", "globex"];
+const PROJECTS: [&str; 2] = ["blue", "red"];
+
+/// What somebody sees: one in two sees everything, the others an account or some of its projects.
+pub(crate) fn sight(random: &mut Rng) -> Sight {
+    let account = ACCOUNTS[random.usize(..ACCOUNTS.len())].into();
+    match random.u8(..8) {
+        0..=3 => Sight::All,
+        4 => Sight::Account(account),
+        5..=7 => {
+            let own = PROJECTS.iter().filter(|_| random.bool());
+            Sight::Projects(account, own.map(|one| (*one).into()).collect())
+        }
+        8.. => unreachable!("eight numbers are below eight"),
+    }
+}
+
 /// The code of failures that are tried again.
 const PASSING: &str = "Busy";
 
 /// An operation to be made when the server's clock shows `now`. No other one is called `name`.
 pub(crate) fn submission(random: &mut Rng, name: u64, now: i64, retention_max: i64) -> Submission {
     let kind = KINDS[random.usize(..KINDS.len())];
-    let account = ["acme", "globex"][random.usize(..2)];
+    let account = ACCOUNTS[random.usize(..ACCOUNTS.len())];
     let mut names = ["a", "b", "c", "d", "e"];
     random.shuffle(&mut names);
     let count = random.usize(..=names.len());
     let mut submission =
         Submission::new(account, kind).with_resources(names[..count].iter().copied());
     submission.priority = random.u8(..=9);
+    let project = random.usize(..=PROJECTS.len());
+    submission.project = PROJECTS.get(project).map(|one| (*one).into());
     submission.labels = vec![("name".into(), name.to_string().into())];
     if random.bool() {
         submission.idempotency = Some(Idempotency {

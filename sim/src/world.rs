@@ -6,7 +6,7 @@ use crate::invariants::{self, Violation};
 use crate::ledger::{self, Ledger};
 use crate::network::{Message, Network};
 use crate::server::{Ended, Place, Server};
-use crate::story::{Setting, StoreKind, Story};
+use crate::story::{Setting, Story};
 use crate::tasks::{TaskId, Tasks};
 use crate::wishes;
 use crate::witness::Journal;
@@ -14,7 +14,7 @@ use crate::worker::{LEASE_MILLIS, Worker};
 use fastrand::Rng;
 use futures_util::FutureExt;
 use longrun_model::{Command, OperationKey, WorkerName};
-use longrun_store::{LeaseWish, Limits, Store};
+use longrun_store::{LeaseWish, Limits, Sight, Store};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -95,11 +95,7 @@ impl World {
     fn new(seed: u64, setting: &Setting) -> Result<Self, Violation> {
         let mut random = Rng::with_seed(seed);
         let place = Place::new(setting.store);
-        // What one server makes room for, another one does not hear of before it looks.
-        let limits = match setting.store {
-            StoreKind::Memory | StoreKind::Sqlite => wishes::limits(),
-            StoreKind::Shared => Limits::default(),
-        };
+        let limits = wishes::limits();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .expect("the system has room for a runtime");
@@ -294,7 +290,17 @@ impl World {
 
     fn command(&mut self, key: OperationKey, command: Command) {
         let server = self.any_server();
-        self.ask(server, Call::Command { key, command });
+        // Some ask about what does not exist for them.
+        let sight = match self.random.u8(..8) {
+            0 => wishes::sight(&mut self.random),
+            _ => Sight::All,
+        };
+        let call = Call::Command {
+            key,
+            sight,
+            command,
+        };
+        self.ask(server, call);
     }
 
     fn cancel(&mut self) {
@@ -485,7 +491,11 @@ impl World {
     fn lease(&mut self, server: usize, worker: usize, wait: i64) {
         self.called += 1;
         let wish = LeaseWish {
-            account: None,
+            sight: if self.is_peaceful {
+                Sight::All
+            } else {
+                wishes::sight(&mut self.random)
+            },
             kinds: wishes::KINDS.iter().map(|kind| (*kind).into()).collect(),
             max: self.random.usize(1..4),
             worker: format!("w{worker}-{}", self.called).into(),

@@ -140,6 +140,7 @@ caught! {
     a_fence_that_goes_back: LowFence => Fence
     a_fence_that_two_have: SharedFence => FenceTwice
     a_lease_within_another: HiddenLoss => Leases
+    a_look_at_what_is_others: AllSeeing => Trespass
     a_report_that_came_too_late: StaleFence => StaleTaken
     a_tally_that_is_wrong: WrongTally => Tally
     an_end_that_leaves_something_open: OpenEnd => Ending

@@ -28,6 +28,7 @@ mod moving;
 mod one_per_resource;
 mod postgres;
 mod program;
+mod projects;
 mod python;
 mod python_client;
 mod rates;

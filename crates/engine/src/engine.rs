@@ -10,7 +10,8 @@ use longrun_model::{
     Submission, Timestamp, limits,
 };
 use longrun_store::{
-    Filter, HistoryEntry, LeaseWish, Limits, Page, Store, StoreError, Submitted, Write, Written,
+    Filter, HistoryEntry, LeaseWish, Limits, Page, Sight, Store, StoreError, Submitted, Write,
+    Written,
 };
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -216,18 +217,18 @@ impl Engine {
         Ok(submitted)
     }
 
-    /// Does something to one operation.
+    /// Does something to one operation, for somebody who sees so much.
     pub async fn command(
         &self,
         key: OperationKey,
-        account: Option<Account>,
+        sight: impl Into<Sight>,
         command: Command,
     ) -> Result<Commanded, EngineError> {
         let ends_attempt = matches!(&command, Command::Report(report) if !report.release);
         let of_worker = ends_attempt || matches!(&command, Command::Heartbeat { .. });
         let write = Write::Command {
             key,
-            account,
+            sight: sight.into(),
             command,
         };
         match self.shared.commits.commit(write).await {
@@ -311,7 +312,7 @@ impl Engine {
         let mut worker = self.shared.workers.join(&wish);
         loop {
             let leased = self.lease_now(&wish).await?;
-            worker.followed();
+            worker.followed(&leased);
             if !leased.is_empty() {
                 return Ok(leased);
             }

@@ -74,12 +74,16 @@ fn take(shared: &Shared, changes: &Changes) {
         };
         shared.watchers.tell(changed.key, seen);
     }
+    let waiting = u32::try_from(shared.workers.count()).unwrap_or(u32::MAX);
     for queued in &changes.queued {
-        for _ in 0..queued
-            .count
-            .min(u32::try_from(shared.workers.count()).unwrap_or(u32::MAX))
-        {
-            shared.workers.call(&queued.account, &queued.kind);
+        for _ in 0..queued.count.min(waiting) {
+            let project = queued.project.as_ref();
+            shared.workers.call(&queued.account, project, &queued.kind);
+        }
+    }
+    for freed in &changes.freed {
+        for _ in 0..freed.count.min(waiting) {
+            shared.free(&freed.account, &freed.kind);
         }
     }
     if let Some(due_at) = changes.due_at {

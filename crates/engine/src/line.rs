@@ -2,7 +2,7 @@
 
 use crate::EngineError;
 use longrun_model::{Command, Operation, Report};
-use longrun_store::{Write, Written};
+use longrun_store::{Sight, Write, Written};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::sync::{Notify, oneshot};
@@ -69,7 +69,7 @@ impl Commits {
             };
             let write = Write::Command {
                 key: operation.key,
-                account: None,
+                sight: Sight::All,
                 command: Command::Report(report),
             };
             let (answer, _) = oneshot::channel();

@@ -8,7 +8,7 @@ use crate::leases::WaitingWorkers;
 use crate::line::Commits;
 use crate::watch::Watchers;
 use futures_util::future::BoxFuture;
-use longrun_model::{Operation, Timestamp};
+use longrun_model::{Account, KindName, Operation, Timestamp};
 use longrun_store::{Limits, Store};
 use parking_lot::RwLock;
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
@@ -85,7 +85,9 @@ impl Shared {
         self.cache.publish(operation);
         self.watchers.publish(operation);
         self.workers.publish(operation);
-        self.free(operation);
+        if operation.lease.is_none() {
+            self.free(&operation.account, &operation.kind);
+        }
         if let Some(observer) = self.observer.get() {
             observer(operation);
         }
@@ -107,11 +109,7 @@ impl Shared {
 
     /// Calls workers when the end of an operation may have made room: for another one of its kind, whoever's it is, and
     /// for another one of its account, whatever it is.
-    fn free(&self, operation: &Operation) {
-        let Operation { account, kind, .. } = operation;
-        if operation.lease.is_some() {
-            return;
-        }
+    pub(crate) fn free(&self, account: &Account, kind: &KindName) {
         let limits = self.limits.read();
         if limits.kinds.contains_key(kind) {
             self.workers.call_for_kind(kind);

@@ -5,7 +5,7 @@ use crate::figures::add;
 use crate::shared::Shared;
 use futures_util::future::join_all;
 use longrun_model::{Command, OperationKey, Phase, Timestamp};
-use longrun_store::{Write, Written};
+use longrun_store::{Sight, Write, Written};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -70,7 +70,7 @@ pub(crate) async fn tick(shared: &Shared, keys: Vec<OperationKey>) -> bool {
     let ticks = keys.into_iter().map(|key| {
         shared.commits.commit(Write::Command {
             key,
-            account: None,
+            sight: Sight::All,
             command: Command::Tick,
         })
     });

@@ -16,7 +16,7 @@ use longrun_model::{
     Command, Finish, FinishStatus, Json, Operation, OperationKey, Outcome, Report, ResourceResult,
     ResourceStatus, Submission, Timestamp,
 };
-use longrun_store::{LeaseWish, SqliteStore, Store, Write, Written};
+use longrun_store::{LeaseWish, Sight, SqliteStore, Store, Write, Written};
 use rusqlite::{Connection, params};
 use std::path::Path;
 use std::sync::Arc;
@@ -93,7 +93,7 @@ impl Bench {
         let began = Instant::now();
         for _ in 0..count / GROUP {
             let wish = LeaseWish {
-                account: None,
+                sight: Sight::All,
                 kinds: vec!["reboot".into()],
                 max: GROUP,
                 worker: "worker-1".into(),
@@ -154,7 +154,7 @@ fn finished(operation: &Arc<Operation>) -> Write {
 fn write(operation: &Operation, results: Vec<ResourceResult>, finish: Option<Finish>) -> Write {
     Write::Command {
         key: operation.key,
-        account: None,
+        sight: Sight::All,
         command: Command::Report(Report {
             fence: operation.fence,
             results,
@@ -184,7 +184,7 @@ fn large(path: &Path) {
     let began = Instant::now();
     bench.commit(vec![Write::Command {
         key,
-        account: None,
+        sight: Sight::All,
         command: lease,
     }]);
     println!("its lease: {:?}", began.elapsed());
@@ -205,7 +205,7 @@ fn large(path: &Path) {
         let began = Instant::now();
         bench.commit(vec![Write::Command {
             key,
-            account: None,
+            sight: Sight::All,
             command,
         }]);
         if number % 33 == 0 {

@@ -1,6 +1,6 @@
 //! What other servers on the same store have done, as far as this one has to know.
 
-use longrun_model::{Account, KindName, OperationKey, Timestamp};
+use longrun_model::{Account, KindName, OperationKey, ProjectId, Timestamp};
 use std::collections::BTreeMap;
 
 /// Up to where a reader knows what others have done. The usual one knows nothing: the first look with it only finds out
@@ -18,6 +18,8 @@ pub struct Changes {
     pub changed: Vec<Changed>,
     /// The operations that have begun to wait for a worker.
     pub queued: Vec<Queued>,
+    /// The operations that workers hold no longer.
+    pub freed: Vec<Freed>,
     /// The earliest timer that was set.
     pub due_at: Option<Timestamp>,
     /// Whether more was done than is still known: whatever is remembered of operations may be out of date.
@@ -37,12 +39,25 @@ pub struct Changed {
     pub ended: bool,
 }
 
-/// Operations of one account and one kind that have begun to wait for a worker.
+/// Operations of one account, one project and one kind that have begun to wait for a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queued {
     /// Whose they are.
     pub account: Account,
+    /// In which project they are, if in one.
+    pub project: Option<ProjectId>,
     /// What is done.
+    pub kind: KindName,
+    /// How many.
+    pub count: u32,
+}
+
+/// Operations of one account and one kind that workers hold no longer: there may be room for as many others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Freed {
+    /// Whose they are.
+    pub account: Account,
+    /// What was done.
     pub kind: KindName,
     /// How many.
     pub count: u32,

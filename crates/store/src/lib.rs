@@ -32,20 +32,23 @@ mod memory;
 mod postgres;
 mod query;
 mod record;
+mod sight;
 mod sqlite;
 mod turns;
 mod upkeep;
+mod waits;
 mod workset;
 mod write;
 
 pub use access_key::{AccessKey, User};
 pub use document::{Document, PutDocument};
 pub use error::StoreError;
-pub use feed::{Changed, Changes, Cursor, Queued};
+pub use feed::{Changed, Changes, Cursor, Freed, Queued};
 pub use limits::{Limits, Share};
 pub use memory::{MemoryStore, SharedMemory};
 pub use postgres::{PostgresStore, PostgresUrl, PostgresUrlError};
 pub use query::{Due, Filter, HistoryEntry, Page};
+pub use sight::Sight;
 pub use sqlite::{SqliteStore, backup};
 pub use upkeep::{
     Checked, Doing, Location, MigrateError, Migrated, Step, Tell, abandon, check, migrate,

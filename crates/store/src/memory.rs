@@ -1,9 +1,10 @@
 //! The store that forgets everything when it ends: for tests and emulators, and the oracle for the others.
 
 use crate::document::{DocumentChange, Named};
-use crate::indexed::{Indexed, urgency};
+use crate::indexed::Indexed;
 use crate::query::Paging;
-use crate::turns::{self, Book, Lane, Lanes, Round, Taken};
+use crate::turns::{self, Book, Round, Taken};
+use crate::waits::Waits;
 use crate::workset::{self, AccessKeyChange, Changes, Tables, Touched};
 use crate::{
     AccessKey, Committed, Document, Due, Filter, HistoryEntry, LeaseWish, Limits, Page, Store,
@@ -11,8 +12,7 @@ use crate::{
 };
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use longrun_model::{
-    Account, Change, Event, KindName, Operation, OperationKey, Outcome, Resource, Resources,
-    Timestamp, Touch,
+    Account, Change, Event, Operation, OperationKey, Outcome, Resource, Resources, Timestamp, Touch,
 };
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -37,7 +37,7 @@ struct State {
     operations: BTreeMap<OperationKey, Arc<Operation>>,
     history: BTreeMap<(OperationKey, u64), Event>,
     timers: BTreeSet<(Timestamp, OperationKey)>,
-    queue: BTreeMap<(KindName, u8), BTreeMap<Account, BTreeSet<OperationKey>>>,
+    queue: Waits,
     book: Book,
     round: Round,
     idempotent: HashMap<(Account, Box<str>), (OperationKey, [u8; 16])>,
@@ -209,16 +209,10 @@ impl State {
         let after = Indexed::of(operation);
         self.timers.extend(after.due_at.map(|due_at| (due_at, key)));
         self.book.settle(&self.round, operation, before);
-        let place = (operation.kind.clone(), urgency(operation.priority));
-        let lanes = self.queue.entry(place).or_default();
-        let lane = lanes.entry(operation.account.clone()).or_default();
         if after.waiting {
-            lane.insert(key);
+            self.queue.insert(operation);
         } else {
-            lane.remove(&key);
-        }
-        if lane.is_empty() {
-            lanes.remove(&operation.account);
+            self.queue.remove(operation);
         }
     }
 
@@ -275,13 +269,10 @@ impl Tables for State {
         wish: &LeaseWish,
         taken: &Taken,
     ) -> Result<Vec<OperationKey>, StoreError> {
-        let (mut book, mut round) = (
-            std::mem::take(&mut self.book),
-            std::mem::take(&mut self.round),
-        );
-        let picked = turns::pick(self, &mut book, &mut round, wish, taken);
-        (self.book, self.round) = (book, round);
-        picked
+        let Self {
+            queue, book, round, ..
+        } = self;
+        turns::pick(&mut &*queue, book, round, wish, taken)
     }
 
     fn document(&mut self, name: &str) -> Result<Option<Named>, StoreError> {
@@ -327,43 +318,6 @@ impl Tables for State {
                 return key;
             }
         }
-    }
-}
-
-impl Lanes for State {
-    fn next_urgency(&mut self, kind: &KindName, from: u8) -> Result<Option<u8>, StoreError> {
-        let places = self
-            .queue
-            .range((kind.clone(), from)..=(kind.clone(), u8::MAX));
-        let mut filled = places.filter(|(_, lanes)| !lanes.is_empty());
-        Ok(filled.next().map(|((_, urgency), _)| *urgency))
-    }
-
-    fn next_account(
-        &mut self,
-        kind: &KindName,
-        urgency: u8,
-        after: Option<&Account>,
-    ) -> Result<Option<Account>, StoreError> {
-        let Some(lanes) = self.queue.get(&(kind.clone(), urgency)) else {
-            return Ok(None);
-        };
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut later = lanes.range::<Account, _>((start, Bound::Unbounded));
-        Ok(later.next().map(|(account, _)| account.clone()))
-    }
-
-    fn next_operation(
-        &mut self,
-        (kind, urgency, account): &Lane,
-        after: Option<OperationKey>,
-    ) -> Result<Option<OperationKey>, StoreError> {
-        let lanes = self.queue.get(&(kind.clone(), *urgency));
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        Ok(lanes
-            .and_then(|lanes| lanes.get(account))
-            .and_then(|lane| lane.range((start, Bound::Unbounded)).next())
-            .copied())
     }
 }
 

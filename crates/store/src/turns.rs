@@ -4,16 +4,16 @@
 //! takes many. What is looked at does not grow with the number of operations or accounts that wait.
 
 use crate::indexed::{Indexed, is_held};
-use crate::{LeaseWish, Limits, StoreError};
+use crate::{LeaseWish, Limits, Sight, StoreError};
 use longrun_model::limits::PRIORITY_MAX;
-use longrun_model::{Account, KindName, Operation, OperationKey};
+use longrun_model::{Account, KindName, Operation, OperationKey, ProjectId};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// How many accounts one wish looks at that have nothing for it. The next one goes on where it stopped.
 const PASSED_MAX: usize = 1_000;
 
-/// The operations that wait, as they are stored. A lane holds those of one kind, urgency and account, oldest first.
+/// The operations that wait, as they are stored.
 pub(crate) trait Lanes {
     /// The highest urgency (0 is the highest) from `from` on that something of this kind waits with.
     fn next_urgency(&mut self, kind: &KindName, from: u8) -> Result<Option<u8>, StoreError>;
@@ -26,7 +26,8 @@ pub(crate) trait Lanes {
         after: Option<&Account>,
     ) -> Result<Option<Account>, StoreError>;
 
-    /// The first operation of a lane that comes after `after`; the first one at all without it.
+    /// The first operation of a lane that comes after `after`; the first one at all without it. Lanes of one commit are
+    /// only ever walked onwards.
     fn next_operation(
         &mut self,
         lane: &Lane,
@@ -37,8 +38,19 @@ pub(crate) trait Lanes {
 /// Whether an operation is not to be picked.
 pub(crate) type Taken<'t> = dyn Fn(OperationKey) -> bool + 't;
 
-/// Which operations: of what kind, urgency and account.
-pub(crate) type Lane = (KindName, u8, Account);
+/// Operations that wait, oldest first: of what kind, urgency and account, and in which projects.
+pub(crate) type Lane = (KindName, u8, Account, Part);
+
+/// In which projects.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Part {
+    /// In any, or in none.
+    Whole,
+    /// In none.
+    Outside,
+    /// In this one.
+    Project(ProjectId),
+}
 
 /// Whose turn it was last.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,6 +177,16 @@ struct Picking<'p, L> {
     wish: &'p LeaseWish,
     taken: &'p Taken<'p>,
     looks: usize,
+    /// What is known of the parts of a lane, if the worker sees only parts.
+    firsts: HashMap<Lane, Firsts>,
+}
+
+/// The parts of a lane that a worker sees.
+struct Firsts {
+    /// The first operation of each, but for one.
+    first: BTreeMap<OperationKey, Lane>,
+    /// The one that an operation was taken from.
+    gone_on: Lane,
 }
 
 /// Up to `wish.max` operations that wait for a worker, leaving out `taken`. The caller leases all of them.
@@ -182,6 +204,7 @@ pub(crate) fn pick<L: Lanes>(
         wish,
         taken,
         looks: 0,
+        firsts: HashMap::new(),
     };
     let mut kinds: Vec<&KindName> = Vec::new();
     let mut known = HashSet::new();
@@ -234,19 +257,18 @@ impl<L: Lanes> Picking<'_, L> {
         if !self.book.has_room_for(kind) {
             return Ok(None);
         }
-        if let Some(account) = self.wish.account.clone() {
+        if let Some(account) = self.wish.sight.account() {
             // Whoever works for one account takes no turn away from the others.
-            return self.next_of(&(kind.clone(), urgency, account));
+            return self.next_of(kind, urgency, account);
         }
         let Some(turn) = self.book.turns.get(kind).cloned() else {
             return self.walk(kind, urgency, None, None).map(Walked::found);
         };
-        if turn.taken < self.book.limits.share(&turn.account).weight {
-            let lane = (kind.clone(), urgency, turn.account.clone());
-            if let Some(key) = self.next_of(&lane)? {
-                self.note_turn(kind, turn.account);
-                return Ok(Some(key));
-            }
+        if turn.taken < self.book.limits.share(&turn.account).weight
+            && let Some(key) = self.next_of(kind, urgency, &turn.account)?
+        {
+            self.note_turn(kind, turn.account);
+            return Ok(Some(key));
         }
         let last = turn.account;
         match self.walk(kind, urgency, Some(last.clone()), None)? {
@@ -268,7 +290,7 @@ impl<L: Lanes> Picking<'_, L> {
         while let Some(account) = self.lanes.next_account(kind, urgency, after.as_ref())?
             && until.is_none_or(|until| account <= *until)
         {
-            let found = self.next_of(&(kind.clone(), urgency, account.clone()))?;
+            let found = self.next_of(kind, urgency, &account)?;
             if let Some(key) = found {
                 self.note_turn(kind, account);
                 return Ok(Walked::Found(key));
@@ -283,20 +305,81 @@ impl<L: Lanes> Picking<'_, L> {
         Ok(Walked::Nothing)
     }
 
-    /// The next operation of a lane, if its account may have one more.
-    fn next_of(&mut self, lane: &Lane) -> Result<Option<OperationKey>, StoreError> {
-        let (kind, _, account) = lane;
+    /// The next operation of an account that the worker sees, if the account may have one more.
+    fn next_of(
+        &mut self,
+        kind: &KindName,
+        urgency: u8,
+        account: &Account,
+    ) -> Result<Option<OperationKey>, StoreError> {
         if !self.book.has_room(kind, account) {
             return Ok(None);
         }
+        let whole = (kind.clone(), urgency, account.clone(), Part::Whole);
+        let found = match &self.wish.sight {
+            Sight::All | Sight::Account(_) => self.first_in(&whole)?.map(|key| (key, whole)),
+            Sight::Projects(_, projects) => self.next_among(whole, projects)?,
+        };
+        let Some((key, lane)) = found else {
+            return Ok(None);
+        };
+        self.book.begin(kind, account, 1);
+        self.round.picked.insert(key);
+        self.round.passed.insert(lane, key);
+        Ok(Some(key))
+    }
+
+    /// The oldest operation in one of these projects, or in none.
+    fn next_among(
+        &mut self,
+        whole: Lane,
+        projects: &[ProjectId],
+    ) -> Result<Option<(OperationKey, Lane)>, StoreError> {
+        let mut firsts = match self.firsts.remove(&whole) {
+            Some(Firsts { mut first, gone_on }) => {
+                // Only the lane that the last one was taken from has another first one now.
+                if let Some(key) = self.first_in(&gone_on)? {
+                    first.insert(key, gone_on);
+                }
+                first
+            }
+            None => self.firsts(&whole, projects)?,
+        };
+        let taken = firsts.pop_first();
+        if let Some((_, lane)) = &taken {
+            let firsts = Firsts {
+                first: firsts,
+                gone_on: lane.clone(),
+            };
+            self.firsts.insert(whole, firsts);
+        }
+        Ok(taken)
+    }
+
+    fn firsts(
+        &mut self,
+        (kind, urgency, account, _): &Lane,
+        projects: &[ProjectId],
+    ) -> Result<BTreeMap<OperationKey, Lane>, StoreError> {
+        let own = projects.iter().cloned().map(Part::Project);
+        let mut firsts = BTreeMap::new();
+        for part in std::iter::once(Part::Outside).chain(own) {
+            let lane = (kind.clone(), *urgency, account.clone(), part);
+            if let Some(key) = self.first_in(&lane)? {
+                firsts.insert(key, lane);
+            }
+        }
+        Ok(firsts)
+    }
+
+    /// The first operation of a lane that is not taken.
+    fn first_in(&mut self, lane: &Lane) -> Result<Option<OperationKey>, StoreError> {
         let mut after = self.round.passed.get(lane).copied();
         while let Some(key) = self.lanes.next_operation(lane, after)? {
-            self.round.passed.insert(lane.clone(), key);
             if !(self.taken)(key) {
-                self.book.begin(kind, account, 1);
-                self.round.picked.insert(key);
                 return Ok(Some(key));
             }
+            self.round.passed.insert(lane.clone(), key);
             after = Some(key);
         }
         Ok(None)

@@ -5,7 +5,9 @@ use crate::document::{DocumentChange, Named};
 use crate::indexed::Indexed;
 use crate::layout::is_chunked;
 use crate::turns::Taken;
-use crate::{AccessKey, LeaseWish, PutDocument, Refused, StoreError, Submitted, Write, Written};
+use crate::{
+    AccessKey, LeaseWish, PutDocument, Refused, Sight, StoreError, Submitted, Write, Written,
+};
 use longrun_model::{
     Account, Change, Command, Event, Operation, OperationKey, Rejected, Resource, Submission,
     Timestamp, Touch, apply, decide, limits,
@@ -155,9 +157,9 @@ impl<T: Tables> Workset<'_, T> {
             }
             Write::Command {
                 key,
-                account,
+                sight,
                 command,
-            } => self.command(key, account.as_ref(), &command)?,
+            } => self.command(key, &sight, &command)?,
             Write::Recall { account, key } => {
                 let found = self.under(account, key)?;
                 let submitted = found.map(|(operation, _)| Submitted {
@@ -294,14 +296,14 @@ impl<T: Tables> Workset<'_, T> {
     fn command(
         &mut self,
         key: OperationKey,
-        account: Option<&Account>,
+        sight: &Sight,
         command: &Command,
     ) -> Result<Result<Written, Refused>, StoreError> {
         let now = self.now;
         let Some(touched) = self.touch(key, command.touch())? else {
             return Ok(Err(Refused::NotFound));
         };
-        if account.is_some_and(|account| touched.operation.account != *account) {
+        if !sight.sees(&touched.operation) {
             return Ok(Err(Refused::NotFound));
         }
         let (was, held) = (touched.operation.phase, touched.operation.holds_place());

@@ -1,6 +1,6 @@
 //! What can be written, and what comes of it.
 
-use crate::{AccessKey, PutDocument};
+use crate::{AccessKey, PutDocument, Sight};
 use longrun_model::{
     Account, Command, KindName, Operation, OperationKey, Phase, RefusedResult, Rejected,
     ResourceId, Submission, WorkerName,
@@ -18,8 +18,8 @@ pub enum Write {
     Command {
         /// Which one.
         key: OperationKey,
-        /// Whose it must be; `None` for callers who act for all accounts.
-        account: Option<Account>,
+        /// What the caller sees: the operation must be among it.
+        sight: Sight,
         /// What to do.
         command: Command,
     },
@@ -44,8 +44,8 @@ pub enum Write {
 /// Which operations a worker would take.
 #[derive(Clone, Debug)]
 pub struct LeaseWish {
-    /// Of which account; `None` for workers that serve all accounts.
-    pub account: Option<Account>,
+    /// Among which.
+    pub sight: Sight,
     /// Of which kinds.
     pub kinds: Vec<KindName>,
     /// How many at the most.
@@ -96,7 +96,7 @@ pub struct Submitted {
 /// Why a write did nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// There is no such operation, or not for this account.
+    /// There is no such operation, or not for this caller.
     #[error("the operation does not exist")]
     NotFound,
     /// The idempotency key was used before, for another payload.

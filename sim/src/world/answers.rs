@@ -6,6 +6,7 @@ use crate::invariants::Violation;
 use crate::tasks::TaskId;
 use longrun_engine::{Commanded, EngineError};
 use longrun_model::{Command, Finish, FinishStatus, Operation, OperationKey, Phase, Report};
+use longrun_store::Sight;
 use std::sync::Arc;
 
 impl World {
@@ -51,6 +52,7 @@ impl World {
         let Call::Command {
             key,
             command: Command::Heartbeat { fence },
+            ..
         } = &open.call
         else {
             return Ok(());
@@ -72,6 +74,7 @@ impl World {
         if let Call::Command {
             key,
             command: Command::Heartbeat { .. },
+            ..
         } = call
             && *error != EngineError::Unavailable
             && self.random.u8(..4) != 0
@@ -117,7 +120,12 @@ impl World {
         };
         let key = operation.key;
         let command = Command::Report(report);
-        self.ask(server, Call::Command { key, command });
+        let call = Call::Command {
+            key,
+            sight: Sight::All,
+            command,
+        };
+        self.ask(server, call);
     }
 
     /// A caller is shown an operation.

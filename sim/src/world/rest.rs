@@ -72,6 +72,7 @@ impl World {
                 last.is_leasable()
                     && !last.removed
                     && wish.kinds.contains(&last.kind)
+                    && wish.sight.sees(last)
                     && self.ledger.has_room(&self.limits, last)
             })
         };

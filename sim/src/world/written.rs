@@ -38,6 +38,7 @@ impl World {
 
     /// One write was carried out.
     fn take_fact(&mut self, entry: &Entry) -> Result<(), Violation> {
+        check_sight(entry)?;
         match (&entry.write, &entry.result) {
             (Write::Submit(submission), Ok(Written::Submitted(submitted))) => {
                 let key = submitted.operation.key;
@@ -147,6 +148,19 @@ impl World {
         }
         known.read(operation)
     }
+}
+
+/// Nobody is handed or told anything of what does not exist for them.
+fn check_sight(entry: &Entry) -> Result<(), Violation> {
+    let (sight, shown) = match (&entry.write, &entry.result) {
+        (Write::Lease(wish), Ok(Written::Leased(leased))) => (&wish.sight, leased.as_slice()),
+        (Write::Command { sight, .. }, Ok(Written::Commanded { operation, .. })) => {
+            (sight, std::slice::from_ref(operation))
+        }
+        (_, _) => return Ok(()),
+    };
+    let hidden = shown.iter().find(|one| !sight.sees(one));
+    hidden.map_or(Ok(()), |one| Err(Violation::Trespass(one.key)))
 }
 
 /// The operations that a write has touched, as it has left them.

@@ -1,9 +1,9 @@
 //! Other servers on the same store.
 
-use crate::setup::{DAY_MILLIS, Gated, finish, start_over, submit, until, wish};
-use longrun_engine::Clock;
+use crate::setup::{DAY_MILLIS, Gated, TestClock, finish, start_over, submit, until, wish};
+use longrun_engine::{Clock, Engine};
 use longrun_model::Phase;
-use longrun_store::{LeaseWish, Store, Write};
+use longrun_store::{LeaseWish, Limits, Share, SharedMemory, Sight, Store, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -79,7 +79,7 @@ async fn what_another_server_commits_ends_a_wait_within_a_quarter_of_a_second() 
     until(|| async { clock.is_slept_for(250) }).await;
     let write = Write::Command {
         key,
-        account: None,
+        sight: Sight::All,
         command: finish(fence),
     };
     let committed = store.commit(vec![write], clock.now()).await.unwrap();
@@ -87,4 +87,50 @@ async fn what_another_server_commits_ends_a_wait_within_a_quarter_of_a_second() 
     clock.advance(250);
     let waited = tokio::time::timeout(Duration::from_secs(10), waiting);
     assert_eq!(waited.await.unwrap().unwrap(), Phase::Succeeded);
+}
+
+/// A worker that waits at one server for room is called when an operation has ended at another, long before it would look
+/// by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn room_that_another_server_makes_is_used_at_once() {
+    let by_kind = Limits {
+        kinds: [("reboot".into(), 1)].into(),
+        ..Limits::default()
+    };
+    let share = Share {
+        running_max: Some(1),
+        ..Share::default()
+    };
+    let by_account = Limits {
+        accounts: [("acme".into(), share)].into(),
+        ..Limits::default()
+    };
+    for limits in [by_kind, by_account] {
+        let clock = TestClock::new();
+        let store = SharedMemory::first();
+        let other = Arc::new(store.another());
+        let start = |store: Arc<SharedMemory>| {
+            let engine = Engine::start(store, Arc::new(clock.clone()));
+            engine.limit(limits.clone());
+            Arc::new(engine)
+        };
+        let (engine, other) = (start(Arc::new(store)), start(other));
+        let first = submit(&engine).await;
+        let second = submit(&engine).await;
+        let wish = LeaseWish {
+            length_millis: DAY_MILLIS,
+            ..wish()
+        };
+        let fence = engine.lease(wish.clone(), 0).await.unwrap()[0].fence;
+        let waiting = tokio::spawn({
+            let other = Arc::clone(&other);
+            async move { other.lease(wish, DAY_MILLIS).await }
+        });
+        until(|| async { clock.is_slept_for(250) }).await;
+        engine.command(first, None, finish(fence)).await.unwrap();
+        clock.advance(250);
+        let waited = tokio::time::timeout(Duration::from_secs(10), waiting);
+        let leased = waited.await.unwrap().unwrap().unwrap();
+        assert_eq!(leased[0].key, second, "{limits:?}");
+    }
 }

@@ -5,8 +5,8 @@ use futures_util::future::BoxFuture;
 use longrun_engine::{Clock, Engine};
 use longrun_model::{Command, Finish, FinishStatus, OperationKey, Report, Submission, Timestamp};
 use longrun_store::{
-    Changes, Committed, Cursor, Due, LeaseWish, MemoryStore, Store, StoreError, StoreFuture, Write,
-    pass_on,
+    Changes, Committed, Cursor, Due, LeaseWish, MemoryStore, Sight, Store, StoreError, StoreFuture,
+    Write, pass_on,
 };
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ pub(crate) fn submission() -> Submission {
 
 pub(crate) fn wish() -> LeaseWish {
     LeaseWish {
-        account: None,
+        sight: Sight::All,
         kinds: vec!["reboot".into()],
         max: 1,
         worker: "w1".into(),

@@ -7,7 +7,7 @@ use longrun_engine::{Commanded, EngineError};
 use longrun_model::{
     Command, KindName, Operation, OperationKey, Phase, Report, Timestamp, WorkerName,
 };
-use longrun_store::LeaseWish;
+use longrun_store::{LeaseWish, Sight};
 use longrun_worker::{Backoff, Halt};
 use std::fmt;
 use std::sync::Arc;
@@ -135,7 +135,7 @@ impl Host {
 
     pub(super) fn wish(&self, kinds: Vec<KindName>, max: usize, lease_millis: i64) -> LeaseWish {
         LeaseWish {
-            account: None,
+            sight: Sight::All,
             kinds,
             max,
             worker: self.worker.clone(),

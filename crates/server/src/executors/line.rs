@@ -6,6 +6,7 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use longrun_engine::EngineError;
 use longrun_model::{Command, KindName, Operation, Phase};
+use longrun_store::Sight;
 use longrun_worker::wire::{
     Beat, HeldLease, LeaseState, LeaseWish, Leased, Refused, Report, Reported,
 };
@@ -110,7 +111,7 @@ impl HostLine {
         // Held to the same limits as if it had come over a wire, by the same lines.
         let told = Told::read(&to_raw_value(report).map_err(ClientError::Unwritable)?);
         let outcome = match app.ids.key(report.id) {
-            Some(key) => told.tell(&app.engine, key, None).await,
+            Some(key) => told.tell(&app.engine, key, Sight::All).await,
             None => Err(Problem::NotFound),
         };
         match outcome {

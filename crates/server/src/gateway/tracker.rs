@@ -19,7 +19,7 @@ use longrun_model::{Command, Operation, OperationKey, Phase, Report, Timestamp, 
 use longrun_poller::{
     Answer, Breaker, Bucket, Fuse, Health, Key, LaneId, Next, Schedule, Turn, Watch,
 };
-use longrun_store::{Filter, LeaseWish};
+use longrun_store::{Filter, LeaseWish, Sight};
 use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -565,7 +565,7 @@ async fn lease(app: Arc<App>) -> Vec<Arc<Operation>> {
         return std::future::pending().await;
     }
     let wish = LeaseWish {
-        account: None,
+        sight: Sight::All,
         kinds: vec![TRACK.into()],
         max: limits::LEASES_MAX,
         worker: WORKER.into(),

@@ -6,7 +6,7 @@ use crate::master_key::MasterKey;
 use crate::policy::{Ask, Decision, Policy};
 use longrun_dialects::{Dialect, Fault, Proof, identity};
 use longrun_model::{Account, ProjectId, Timestamp};
-use longrun_store::{AccessKey, User};
+use longrun_store::{AccessKey, Sight, User};
 use parking_lot::RwLock;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -22,7 +22,7 @@ pub(crate) struct Key {
     /// Whose it is.
     pub(crate) account: Account,
     /// The projects it may work in.
-    pub(crate) projects: Vec<ProjectId>,
+    pub(crate) projects: Arc<[ProjectId]>,
     /// Its secret.
     pub(crate) secret: Zeroizing<Vec<u8>>,
     /// Whether it has been switched off.
@@ -53,6 +53,14 @@ impl Key {
     /// The account that it is confined to; none for operators.
     pub(crate) fn confined_to(&self) -> Option<&Account> {
         (self.account.as_str() != OPERATOR).then_some(&self.account)
+    }
+
+    /// What it sees of the operations, whatever a token was made for.
+    pub(crate) fn sight(&self) -> Sight {
+        match self.confined_to() {
+            None => Sight::All,
+            Some(account) => Sight::Projects(account.clone(), Arc::clone(&self.projects)),
+        }
     }
 
     /// Whether it may work in `project`.
@@ -195,7 +203,7 @@ impl Keys {
         let key = Arc::new(Key {
             id: access_key.id.clone(),
             account: access_key.account.clone(),
-            projects: access_key.projects.clone(),
+            projects: access_key.projects.as_slice().into(),
             secret,
             disabled: access_key.disabled,
             project_names: access_key.project_names.clone(),

@@ -91,7 +91,7 @@ impl Caller {
         check_name("worker", &worker)?;
         let lease_ms = call.lease_ms.unwrap_or(LEASE_MILLIS_DEFAULT);
         Ok(LeaseWish {
-            account: self.account(),
+            sight: self.key.sight(),
             kinds: call.kinds.into_iter().map(KindName::new).collect(),
             max: in_range("max", call.max.unwrap_or(1), 1..=limits::LEASES_MAX)?,
             worker: WorkerName::new(worker),
@@ -157,7 +157,7 @@ impl Caller {
         let commanded = self
             .app
             .engine
-            .command(key, self.account(), command)
+            .command(key, self.key.sight(), command)
             .await?;
         Ok(commanded.operation)
     }

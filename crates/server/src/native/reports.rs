@@ -69,6 +69,6 @@ impl Caller {
         let id = told.id.as_deref().unwrap_or_default();
         self.allow(action::REPORT, Target::new("operation", id))?;
         let key = self.app.ids.key(id).ok_or(Problem::NotFound)?;
-        told.tell(&self.app.engine, key, self.account()).await
+        told.tell(&self.app.engine, key, self.key.sight()).await
     }
 }

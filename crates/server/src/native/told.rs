@@ -7,9 +7,10 @@ use super::problem::Problem;
 use crate::chance;
 use longrun_engine::Engine;
 use longrun_model::{
-    Account, Command, Failure, Finish, FinishStatus, OperationKey, Outcome, Phase, Progress,
-    Refusal, Report, ResourceId, ResourceResult, ResourceStatus, limits,
+    Command, Failure, Finish, FinishStatus, OperationKey, Outcome, Phase, Progress, Refusal,
+    Report, ResourceId, ResourceResult, ResourceStatus, limits,
 };
+use longrun_store::Sight;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -180,15 +181,15 @@ impl Told {
         }
     }
 
-    /// Has the engine hear it, for `account` if only that is meant.
+    /// Has the engine hear it, from somebody who sees so much.
     pub(crate) async fn tell(
         self,
         engine: &Engine,
         key: OperationKey,
-        account: Option<Account>,
+        sight: Sight,
     ) -> Result<Accepted, Problem> {
         let command = Command::Report(self.report?);
-        let commanded = engine.command(key, account, command).await?;
+        let commanded = engine.command(key, sight, command).await?;
         let mut refused = self.refused;
         refused.extend(commanded.refused.into_iter().map(|part| RefusedPart {
             resource: part.resource.map(|id| id.as_str().into()),

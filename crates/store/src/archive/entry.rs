@@ -3,7 +3,7 @@
 use crate::indexed::{Indexed, urgency};
 use crate::record;
 use crate::{HistoryEntry, StoreError, layout};
-use longrun_model::{Account, KindName, Operation, OperationKey, Timestamp};
+use longrun_model::{Account, KindName, Operation, OperationKey, ProjectId, Timestamp};
 use sha2::{Digest, Sha256};
 
 /// An operation as it was found, and the rows that belong to it.
@@ -92,11 +92,23 @@ impl Rows {
 /// What the index tables should say of an operation.
 pub(crate) struct Expected {
     /// Its place in the queue.
-    pub(crate) queued: Option<(KindName, u8, Account)>,
+    pub(crate) queued: Option<Queued>,
     /// Its timer.
     pub(crate) due_at: Option<Timestamp>,
     /// Whether it lives.
     pub(crate) live: bool,
+}
+
+/// The place of an operation in the queue.
+pub(crate) struct Queued {
+    /// Its kind.
+    pub(crate) kind: KindName,
+    /// How urgent it is.
+    pub(crate) urgency: u8,
+    /// Its account.
+    pub(crate) account: Account,
+    /// Its project, if it has one.
+    pub(crate) project: Option<ProjectId>,
 }
 
 impl Expected {
@@ -104,9 +116,11 @@ impl Expected {
     pub(crate) fn of(operation: &Operation) -> Self {
         let indexed = Indexed::of(operation);
         Self {
-            queued: indexed.waiting.then(|| {
-                let urgency = urgency(operation.priority);
-                (operation.kind.clone(), urgency, operation.account.clone())
+            queued: indexed.waiting.then(|| Queued {
+                kind: operation.kind.clone(),
+                urgency: urgency(operation.priority),
+                account: operation.account.clone(),
+                project: operation.project.clone(),
             }),
             due_at: indexed.due_at,
             live: indexed.live,

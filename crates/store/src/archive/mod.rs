@@ -6,7 +6,7 @@ mod arrival;
 mod entry;
 
 pub(crate) use arrival::arrived;
-pub(crate) use entry::{Entry, Expected, Idempotent, Parcel, Rows};
+pub(crate) use entry::{Entry, Expected, Idempotent, Parcel, Queued, Rows};
 
 use crate::document::DocumentChange;
 use crate::turns::Turn;

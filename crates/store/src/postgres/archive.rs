@@ -2,7 +2,7 @@
 
 use crate::archive::{
     Archive, Contents, Documents, Entry, Expected, Idempotent, PAGE_BYTES, PAGE_DOCUMENTS,
-    PAGE_OPERATIONS, Parcel, Rows,
+    PAGE_OPERATIONS, Parcel, Queued, Rows,
 };
 use crate::document::DocumentChange;
 use crate::layout::{CHUNK, check_tally, is_chunked, read_chunk, unreadable};
@@ -43,7 +43,7 @@ const HISTORIES: &str = "SELECT operation, events FROM history
     WHERE operation BETWEEN $1 AND $2 ORDER BY operation, last";
 const IDEMPOTENT: &str = "SELECT operation, account, key, digest FROM idempotency
     WHERE operation BETWEEN $1 AND $2";
-const QUEUED: &str = "SELECT operation, kind, account, urgency FROM queue
+const QUEUED: &str = "SELECT operation, kind, account, urgency, project FROM queue
     WHERE operation BETWEEN $1 AND $2";
 const TIMERS: &str = "SELECT operation, due FROM timer WHERE operation BETWEEN $1 AND $2";
 const PLACES: &str = "SELECT operation, resource, ticket FROM place
@@ -245,12 +245,11 @@ fn parcel(row: &Row, beside: &Beside<'_>, rows: &mut Rows) -> Result<Parcel, Fai
         rows.timer += u64::from(expected.due_at.is_some_and(|at| at.as_millis() == due));
     }
     for row in queued {
-        let (kind, account): (&[u8], &[u8]) = (column(row, 1)?, column(row, 2)?);
-        let urgency: i16 = column(row, 3)?;
-        rows.queue += u64::from(expected.queued.as_ref().is_some_and(|one| {
-            (one.0.as_str().as_bytes(), one.2.as_str().as_bytes()) == (kind, account)
-                && i16::from(one.1) == urgency
-        }));
+        let is_right = match &expected.queued {
+            Some(queued) => is_right_place(row, queued)?,
+            None => false,
+        };
+        rows.queue += u64::from(is_right);
     }
     if is_chunked(operation.tally.total) && !operation.removed {
         operation.resources = Resources::part(operation.tally.total, read_all(&operation, chunks)?);
@@ -275,6 +274,17 @@ fn parcel(row: &Row, beside: &Beside<'_>, rows: &mut Rows) -> Result<Parcel, Fai
             .transpose()?,
         operation,
     })
+}
+
+fn is_right_place(row: &Row, queued: &Queued) -> Result<bool, Failure> {
+    let (kind, account): (&[u8], &[u8]) = (column(row, 1)?, column(row, 2)?);
+    let (urgency, project): (i16, Option<&[u8]>) = (column(row, 3)?, column(row, 4)?);
+    let own_project = queued.project.as_ref().map(|one| one.as_str().as_bytes());
+    Ok(kind == queued.kind.as_str().as_bytes()
+        && account == queued.account.as_str().as_bytes()
+        && urgency == i16::from(queued.urgency)
+        // A server of an earlier release does not say in which project is what it puts here.
+        && (project.is_none() || project == own_project))
 }
 
 fn read_all(operation: &Operation, chunks: &[&Row]) -> Result<Vec<(u32, Resource)>, Failure> {

@@ -9,14 +9,14 @@ use crate::postgres::row::{name, read_key, read_with_resources};
 use crate::postgres::session::{Session, Step, column};
 use crate::postgres::waiting::{self, Leasing, Turns};
 use crate::record::Unreadable;
-use crate::turns::{self, Book, Lane, Lanes, Round, Taken};
+use crate::turns::{self, Book, Round, Taken};
+use crate::waits::Waits;
 use crate::workset::Tables;
 use crate::{LeaseWish, StoreError};
 use longrun_model::{
     Account, KindName, Operation, OperationKey, Resource, Resources as Loaded, Touch,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Bound;
 use tokio_postgres::Row;
 
 /// What was found for a commit. Every row of an operation in here is locked.
@@ -27,7 +27,7 @@ pub(super) struct Found {
     documents: HashMap<Box<str>, Named>,
     /// What is known of lines, if other servers are kept from changing them.
     lines: Option<Lines>,
-    lanes: BTreeMap<(KindName, u8), BTreeMap<Account, BTreeSet<OperationKey>>>,
+    waits: Waits,
     /// What is in the lanes.
     waiting: BTreeSet<OperationKey>,
     keys: Vec<OperationKey>,
@@ -223,13 +223,7 @@ impl Found {
         if !self.operations.contains_key(&key) {
             self.take_operation(row)?;
         }
-        let operation = &self.operations[&key].operation;
-        let (kind, account) = (operation.kind.clone(), operation.account.clone());
-        let urgency: i16 = column(row, 8)?;
-        let urgency =
-            u8::try_from(urgency).map_err(|_| unreadable("the urgency", key)(Unreadable))?;
-        let lanes = self.lanes.entry((kind, urgency)).or_default();
-        lanes.entry(account).or_default().insert(key);
+        self.waits.insert(&self.operations[&key].operation);
         self.waiting.insert(key);
         Ok(())
     }
@@ -525,7 +519,7 @@ impl Tables for View<'_> {
         taken: &Taken,
     ) -> Result<Vec<OperationKey>, StoreError> {
         let Self { book, round, .. } = self;
-        turns::pick(&mut Waiting(&self.found.lanes), book, round, wish, taken)
+        turns::pick(&mut &self.found.waits, book, round, wish, taken)
     }
 
     fn document(&mut self, name: &str) -> Result<Option<Named>, StoreError> {
@@ -551,38 +545,5 @@ impl Tables for View<'_> {
             let stand_in = OperationKey::MAX.get() - self.given as u64;
             key_of(stand_in.cast_signed()).expect("a commit gives fewer than 2^52 keys")
         })
-    }
-}
-
-/// The operations that were found waiting.
-struct Waiting<'f>(&'f BTreeMap<(KindName, u8), BTreeMap<Account, BTreeSet<OperationKey>>>);
-
-impl Lanes for Waiting<'_> {
-    fn next_urgency(&mut self, kind: &KindName, from: u8) -> Result<Option<u8>, StoreError> {
-        let range = (kind.clone(), from)..=(kind.clone(), u8::MAX);
-        Ok(self.0.range(range).next().map(|((_, urgency), _)| *urgency))
-    }
-
-    fn next_account(
-        &mut self,
-        kind: &KindName,
-        urgency: u8,
-        after: Option<&Account>,
-    ) -> Result<Option<Account>, StoreError> {
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let lanes = self.0.get(&(kind.clone(), urgency));
-        let next = lanes.and_then(|lanes| lanes.range((start, Bound::Unbounded)).next());
-        Ok(next.map(|(account, _)| account.clone()))
-    }
-
-    fn next_operation(
-        &mut self,
-        (kind, urgency, account): &Lane,
-        after: Option<OperationKey>,
-    ) -> Result<Option<OperationKey>, StoreError> {
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let lanes = self.0.get(&(kind.clone(), *urgency));
-        let lane = lanes.and_then(|lanes| lanes.get(account));
-        Ok(lane.and_then(|lane| lane.range((start, Bound::Unbounded)).next().copied()))
     }
 }

@@ -1,8 +1,8 @@
 //! What the writes of a commit will look for, so that it can be found for all of them at once.
 
 use crate::workset::lines_of;
-use crate::{LeaseWish, Write};
-use longrun_model::{Account, Command, KindName, OperationKey, Submission, Touch};
+use crate::{LeaseWish, Sight, Write};
+use longrun_model::{Command, KindName, OperationKey, Submission, Touch};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a commit looks for.
@@ -41,8 +41,8 @@ pub(super) enum Resources<'w> {
 pub(super) struct Scope<'w> {
     /// Of which kind.
     pub(super) kind: &'w KindName,
-    /// Of which account; `None` for all.
-    pub(super) account: Option<&'w Account>,
+    /// What of it is seen.
+    pub(super) sight: &'w Sight,
     /// How many operations these wishes, and others that look into a part of the same, may take.
     pub(super) count: usize,
 }
@@ -107,24 +107,26 @@ impl<'w> Needs<'w> {
     }
 }
 
-/// Puts wishes for the same kind and account together.
+/// Puts wishes for the same kind by those who see the same together.
 fn scopes<'w>(wishes: &[&'w LeaseWish]) -> Vec<Scope<'w>> {
-    let mut counts: BTreeMap<(&KindName, Option<&Account>), usize> = BTreeMap::new();
+    let mut counts: BTreeMap<(&KindName, &Sight), usize> = BTreeMap::new();
     for wish in wishes {
         let kinds: BTreeSet<&KindName> = wish.kinds.iter().collect();
         for kind in kinds {
-            *counts.entry((kind, wish.account.as_ref())).or_default() += wish.max;
+            *counts.entry((kind, &wish.sight)).or_default() += wish.max;
         }
     }
     counts
         .keys()
-        .map(|(kind, account)| {
+        .map(|(kind, sight)| {
+            let account = sight.account();
             let overlapping = counts.iter().filter(|((other_kind, other), _)| {
+                let other = other.account();
                 kind == other_kind && (account.is_none() || other.is_none() || account == other)
             });
             Scope {
                 kind,
-                account: *account,
+                sight,
                 count: overlapping.map(|(_, count)| count).sum(),
             }
         })
@@ -134,10 +136,11 @@ fn scopes<'w>(wishes: &[&'w LeaseWish]) -> Vec<Scope<'w>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use longrun_model::Account;
 
     fn wish(account: Option<&str>, kinds: &[&str], max: usize) -> LeaseWish {
         LeaseWish {
-            account: account.map(Account::from),
+            sight: account.map(Account::from).into(),
             kinds: kinds.iter().map(|kind| KindName::from(*kind)).collect(),
             max,
             worker: "w".into(),

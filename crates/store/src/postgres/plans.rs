@@ -5,7 +5,7 @@
 
 use crate::postgres::session::{Session, column};
 use crate::postgres::{PostgresStore, PostgresUrl};
-use crate::{Cursor, Filter, LeaseWish, Limits, PutDocument, Share, Store, Write, Written};
+use crate::{Cursor, Filter, LeaseWish, Limits, PutDocument, Share, Sight, Store, Write, Written};
 use longrun_model::{
     Command, Finish, FinishStatus, Idempotency, OperationKey, Outcome, Phase, Progress, Report,
     ResourceId, ResourceResult, ResourceStatus, StuckRule, Submission, Timestamp,
@@ -32,10 +32,16 @@ const GROWING: [&str; 9] = [
 const AT_THE_START: [&str; 2] = ["DELETE FROM change WHERE server IN", "DELETE FROM server"];
 /// What is looked for in the queue. How much that is stands in the values, and the database, which takes it for a tenth of
 /// the queue if it does not know them, makes a plan for them each time because that is cheaper.
-const OF_THE_QUEUE: (&str, &str) = (
-    "WITH RECURSIVE lane",
-    "('reboot', NULL, 20, '{}', 128, 0, 'acme', 20)",
-);
+const OF_THE_QUEUE: [(&str, &str); 2] = [
+    (
+        "WITH RECURSIVE lane",
+        "('reboot', NULL, 20, '{}', 128, 0, 'acme', 20)",
+    ),
+    (
+        "WITH candidate",
+        "('reboot', 'acme', '{blue, red}', 20, '{}', 128, 0)",
+    ),
+];
 /// Makes many of each row that is there, so that looking at everything would cost.
 const MULTIPLY: &str = "
     INSERT INTO operation SELECT key + n::bigint * 1000000, account, kind, phase, removed, head, events, resources
@@ -43,7 +49,7 @@ const MULTIPLY: &str = "
     INSERT INTO chunk SELECT operation + n::bigint * 1000000, number, resources FROM chunk, generate_series(1, 400) AS n;
     INSERT INTO member SELECT operation + n::bigint * 1000000, name, position FROM member, generate_series(1, 200) AS n;
     INSERT INTO history SELECT operation + n::bigint * 1000000, last, events FROM history, generate_series(1, 4000) AS n;
-    INSERT INTO queue SELECT operation + n::bigint * 1000000, kind, account, urgency FROM queue, generate_series(1, 4000) AS n;
+    INSERT INTO queue SELECT operation + n::bigint * 1000000, kind, account, urgency, project FROM queue, generate_series(1, 4000) AS n;
     INSERT INTO timer SELECT operation + n::bigint * 1000000, due + n FROM timer, generate_series(1, 4000) AS n;
     INSERT INTO idempotency SELECT account, key || ('-' || n)::bytea, digest, operation + n::bigint * 1000000
         FROM idempotency, generate_series(1, 4000) AS n;
@@ -115,10 +121,13 @@ async fn look(session: &Session, seen: &mut BTreeSet<String>, faults: &mut Vec<S
         } else {
             nulls
         };
-        let plan = if statement.trim_start().starts_with(OF_THE_QUEUE.0) {
+        let of_the_queue = OF_THE_QUEUE
+            .iter()
+            .find(|(start, _)| statement.trim_start().starts_with(start));
+        let plan = if let Some((_, values)) = of_the_queue {
             let custom = "SET plan_cache_mode = force_custom_plan";
             session.batch("set up", custom).await.unwrap();
-            let plan = explain(session, name, OF_THE_QUEUE.1).await;
+            let plan = explain(session, name, values).await;
             session.batch("set up", generic).await.unwrap();
             plan
         } else {
@@ -177,10 +186,15 @@ async fn do_all(store: &PostgresStore, other: &PostgresStore) {
     };
     for limits in [limited, Limits::default()] {
         store.limit(limits);
-        for account in [None, Some("acme".into())] {
+        let acme = || "acme".into();
+        for sight in [
+            Sight::All,
+            Sight::Account(acme()),
+            Sight::Projects(acme(), ["blue".into()].into()),
+        ] {
             commit(store, vec![Write::Submit(submission(70))]).await;
             let wish = LeaseWish {
-                account,
+                sight,
                 kinds: vec!["reboot".into()],
                 max: 2,
                 worker: "w".into(),
@@ -233,7 +247,7 @@ async fn live(store: &PostgresStore, key: OperationKey, count: usize) {
     let command = async |command| {
         let write = Write::Command {
             key,
-            account: None,
+            sight: Sight::All,
             command,
         };
         commit(store, vec![write]).await;

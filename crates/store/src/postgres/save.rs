@@ -125,6 +125,7 @@ struct Enqueued {
     kinds: Vec<Vec<u8>>,
     accounts: Vec<Vec<u8>>,
     urgencies: Vec<i16>,
+    projects: Vec<Option<Vec<u8>>>,
 }
 
 const INSERT: &str = "
@@ -164,8 +165,8 @@ const SAVE_IDEMPOTENT: &str = "
     INSERT INTO idempotency (account, key, digest, operation)
     SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[])";
 const ENQUEUE: &str = "
-    INSERT INTO queue (operation, kind, account, urgency)
-    SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::smallint[])";
+    INSERT INTO queue (operation, kind, account, urgency, project)
+    SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::smallint[], $5::bytea[])";
 const DEQUEUE: &str = "DELETE FROM queue WHERE operation = ANY($1::bigint[])";
 // What is stored of an operation says whether it has a timer, so that the database need not look before it inserts.
 const SET_TIMERS: &str = "
@@ -318,16 +319,7 @@ impl Rows {
             (Some(_), Some(_)) | (None, None) => (),
         }
         match (before.is_some_and(|before| before.waiting), after.waiting) {
-            (false, true) => {
-                self.enqueued.keys.push(row);
-                self.enqueued.kinds.push(bytes(operation.kind.as_str()));
-                self.enqueued
-                    .accounts
-                    .push(bytes(operation.account.as_str()));
-                self.enqueued
-                    .urgencies
-                    .push(urgency(operation.priority).into());
-            }
+            (false, true) => self.enqueued.add(row, operation),
             (true, false) => self.dequeued.push(row),
             (true, true) | (false, false) => (),
         }
@@ -451,11 +443,21 @@ impl Idempotent {
 }
 
 impl Enqueued {
+    fn add(&mut self, row: i64, operation: &Operation) {
+        let project = operation.project.as_ref();
+        self.keys.push(row);
+        self.kinds.push(bytes(operation.kind.as_str()));
+        self.accounts.push(bytes(operation.account.as_str()));
+        self.urgencies.push(urgency(operation.priority).into());
+        self.projects.push(project.map(|one| bytes(one.as_str())));
+    }
+
     fn step(self) -> Option<Step> {
         let others: Vec<Value> = vec![
             Box::new(self.kinds),
             Box::new(self.accounts),
             Box::new(self.urgencies),
+            Box::new(self.projects),
         ];
         step("keep the queue", ENQUEUE, self.keys, others)
     }

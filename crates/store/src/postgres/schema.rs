@@ -4,14 +4,16 @@
 //! date, and whoever comes second finds nothing left to do.
 
 use crate::StoreError;
+use crate::layout::{key_of, unreadable};
 use crate::postgres::PostgresUrl;
 use crate::postgres::connections::Connections;
 use crate::postgres::failure::Failure;
 use crate::postgres::session::{Session, column};
+use crate::record;
 use tokio_postgres::error::SqlState;
 
 /// What each schema adds to the one before it. The number of the schema is the number of steps that were taken.
-const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4];
+const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5];
 
 /// Holds the number of the schema in its one row.
 const VERSION_TABLE: &str = "
@@ -118,6 +120,24 @@ const SCHEMA_3: &str = "
 const SCHEMA_4: &str = "
     INSERT INTO meta (name, value) VALUES ('state', '');
 ";
+
+/// What waits is found by its project as well, for workers who see some projects only. Servers of an earlier release do
+/// not say in which one is what they put here; it stands among what is in none, and is looked at when it is found.
+const SCHEMA_5: &str = "
+    ALTER TABLE queue ADD COLUMN project BYTEA;
+    CREATE INDEX queue_of_project ON queue (kind, account, project, urgency, operation);
+";
+/// The schema that asks for the projects of what waits: they stand in the heads, which no statement can read.
+const PROJECTS_SINCE: i64 = 5;
+
+/// How many operations are given their projects at a time.
+const PROJECTS_MAX: i64 = 1_000;
+const FIND_PROJECTS: &str = "SELECT queue.operation, operation.head
+    FROM queue JOIN operation ON operation.key = queue.operation
+    WHERE queue.operation > $1 ORDER BY queue.operation LIMIT $2";
+const SAVE_PROJECTS: &str = "UPDATE queue SET project = new.project
+    FROM unnest($1::bigint[], $2::bytea[]) AS new (operation, project)
+    WHERE queue.operation = new.operation";
 
 /// How often the table for the schema's number is made: two servers that start at once may cross.
 const TRIES_MAX: usize = 5;
@@ -251,10 +271,38 @@ async fn migrate(session: &Session) -> Result<(), Failure> {
     let found = version(session).await?;
     for (number, step) in (found + 1..).zip(steps_left(found)?) {
         session.batch(doing, step).await?;
+        if number == PROJECTS_SINCE {
+            name_projects(session).await?;
+        }
         let sql = "UPDATE longrun_schema SET version = $1 WHERE id = 1";
         session.query(doing, sql, vec![Box::new(number)]).await?;
     }
     session.batch(doing, "COMMIT").await
+}
+
+/// Says of everything in the queue in which project it is.
+async fn name_projects(session: &Session) -> Result<(), Failure> {
+    let doing = "bring the queue up to date";
+    let mut after = 0_i64;
+    loop {
+        let values: Vec<_> = vec![Box::new(after) as _, Box::new(PROJECTS_MAX) as _];
+        let found = session.query(doing, FIND_PROJECTS, values).await?;
+        let (mut keys, mut projects) = (Vec::new(), Vec::new());
+        for row in &found {
+            after = column(row, 0)?;
+            let project = record::read_project(column(row, 1)?);
+            let project = project.map_err(unreadable("the head", key_of(after)?))?;
+            if let Some(project) = project {
+                keys.push(after);
+                projects.push(project.as_bytes().to_vec());
+            }
+        }
+        if found.is_empty() {
+            return Ok(());
+        }
+        let values: Vec<_> = vec![Box::new(keys) as _, Box::new(projects) as _];
+        session.query(doing, SAVE_PROJECTS, values).await?;
+    }
 }
 
 /// Whether the database gave this code as the reason.

@@ -7,7 +7,7 @@ use crate::postgres::needs::{Needs, Scope};
 use crate::postgres::session::{Session, Step, column};
 use crate::record::phase_code;
 use crate::turns::{Book, Turn};
-use crate::{Limits, StoreError};
+use crate::{Limits, Sight, StoreError};
 use longrun_model::{Account, KindName, Phase};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ const FIND: &str = "
         ) AS next
     )
     SELECT operation.key, operation.account, operation.kind, operation.phase, operation.removed,
-        operation.head, operation.resources, length(operation.events), candidate.urgency
+        operation.head, operation.resources, length(operation.events)
     FROM lane, LATERAL (
         SELECT first.urgency, first.operation,
             row_number() OVER (PARTITION BY first.urgency ORDER BY first.operation) AS turn
@@ -51,6 +51,34 @@ const FIND: &str = "
     WHERE operation.phase = $6::smallint
     ORDER BY candidate.urgency, candidate.turn, lane.account <= $7::bytea, lane.account
     LIMIT $8::bigint + (SELECT count(*) FROM queue WHERE queue.operation = ANY($4::bigint[]))
+    FOR UPDATE OF operation SKIP LOCKED";
+
+/// Finds the first operations of an account that are in some projects or in none, as above. Each project is looked at by
+/// itself, however much waits in others.
+const FIND_AMONG: &str = "
+    WITH candidate AS (
+        SELECT urgency, operation FROM (
+            (
+                SELECT urgency, operation FROM queue
+                WHERE queue.kind = $1 AND queue.account = $2 AND queue.project IS NULL
+                ORDER BY urgency, operation LIMIT $4::bigint + $6::bigint
+            )
+            UNION ALL
+            SELECT inside.urgency, inside.operation
+            FROM unnest($3::bytea[]) AS own (project), LATERAL (
+                SELECT urgency, operation FROM queue
+                WHERE queue.kind = $1 AND queue.account = $2 AND queue.project = own.project
+                ORDER BY urgency, operation LIMIT $4::bigint + $6::bigint
+            ) AS inside
+        ) AS first
+        ORDER BY urgency, operation LIMIT $4::bigint + $6::bigint
+    )
+    SELECT operation.key, operation.account, operation.kind, operation.phase, operation.removed,
+        operation.head, operation.resources, length(operation.events)
+    FROM candidate JOIN operation ON operation.key = candidate.operation
+    WHERE operation.phase = $7::smallint
+    ORDER BY candidate.urgency, candidate.operation
+    LIMIT $4::bigint + (SELECT count(*) FROM queue WHERE queue.operation = ANY($5::bigint[]))
     FOR UPDATE OF operation SKIP LOCKED";
 
 /// Keeps other servers from handing out operations until the end of the transaction, so that what runs can be counted.
@@ -130,10 +158,28 @@ pub(super) fn steps(needs: &Needs<'_>, leasing: &Leasing) -> Vec<Step> {
 }
 
 fn step(scope: &Scope<'_>, named: &[i64], leasing: &Leasing) -> Step {
-    let account = scope.account.map(|one| one.as_str().as_bytes().to_vec());
+    let bytes = |text: &str| text.as_bytes().to_vec();
+    let account = scope.sight.account().map(|one| bytes(one.as_str()));
     let count = i64::try_from(scope.count).unwrap_or(i64::MAX / 2);
     let slack = SLACK + i64::try_from(named.len()).unwrap_or(0);
     let waiting = i16::from(phase_code(Phase::Queued));
+    let doing = "look into the queue";
+    if let Sight::Projects(_, projects) = scope.sight {
+        let projects = projects.iter().map(|one| bytes(one.as_str()));
+        return Step {
+            doing,
+            sql: FIND_AMONG.into(),
+            values: vec![
+                Box::new(bytes(scope.kind.as_str())),
+                Box::new(account),
+                Box::new(projects.collect::<Vec<_>>()),
+                Box::new(count),
+                Box::new(named.to_vec()),
+                Box::new(slack),
+                Box::new(waiting),
+            ],
+        };
+    }
     // Whose turn it is, the limits may turn about: then as many of each account are looked at.
     let looked_at = if leasing.is_limited() {
         i64::MAX / 2
@@ -145,16 +191,16 @@ fn step(scope: &Scope<'_>, named: &[i64], leasing: &Leasing) -> Step {
         .get(scope.kind)
         .map(|turn| turn.account.as_str());
     Step {
-        doing: "look into the queue",
+        doing,
         sql: FIND.into(),
         values: vec![
-            Box::new(scope.kind.as_str().as_bytes().to_vec()),
+            Box::new(bytes(scope.kind.as_str())),
             Box::new(account),
             Box::new(count),
             Box::new(named.to_vec()),
             Box::new(slack),
             Box::new(waiting),
-            Box::new(last.unwrap_or_default().as_bytes().to_vec()),
+            Box::new(bytes(last.unwrap_or_default())),
             Box::new(looked_at),
         ],
     }

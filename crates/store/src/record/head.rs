@@ -210,6 +210,11 @@ pub(crate) struct Columns {
     pub(crate) removed: bool,
 }
 
+/// The project alone that the operation with this head belongs to.
+pub(crate) fn read_project(blob: &[u8]) -> Result<Option<&str>, Unreadable> {
+    records(blob).map(|(record, _, _)| record.project)
+}
+
 /// The operation with these columns and this head. None of its resources is loaded.
 pub(crate) fn read_head(columns: Columns, blob: &[u8]) -> Result<Operation, Unreadable> {
     let (record, later, exclusive) = records(blob)?;

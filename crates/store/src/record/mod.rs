@@ -17,7 +17,7 @@ pub(crate) use access_key::{read_access_key, write_access_key};
 pub(crate) use code::{phase_code, phase_of};
 pub(crate) use events::{read_events, write_events};
 pub(crate) use feed::{read_feed, write_feed};
-pub(crate) use head::{Columns, read_head, write_head};
+pub(crate) use head::{Columns, read_head, read_project, write_head};
 pub(crate) use line::write_line;
 pub(crate) use resources::{read_resources, write_resources};
 pub(crate) use state::{read_state, write_state};

@@ -13,7 +13,7 @@ use crate::sqlite::row::{blob, column};
 use crate::sqlite::{chunk, lines, writer};
 use crate::{HistoryEntry, StoreError};
 use futures_util::future::{BoxFuture, FutureExt, ready};
-use longrun_model::{Operation, OperationKey, Resources};
+use longrun_model::{Operation, OperationKey, ProjectId, Resources};
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
@@ -187,11 +187,13 @@ fn count_rows(
     let Reader { connection, names } = reader;
     let row = row_id(operation.key);
     let expected = Expected::of(operation);
-    if let Some((kind, urgency, account)) = expected.queued {
-        let kind = names.kinds.find(connection, kind.as_str())?;
-        let sql = "SELECT count(*) FROM queue \
-                   WHERE kind = ?1 AND urgency = ?2 AND account = ?3 AND operation = ?4";
-        let place = params![kind, urgency, account.as_str(), row];
+    if let Some(queued) = expected.queued {
+        let kind = names.kinds.find(connection, queued.kind.as_str())?;
+        let sql = "SELECT count(*) FROM queue WHERE kind = ?1 AND urgency = ?2 AND account = ?3 \
+                   AND inside = (?5 IS NOT NULL) AND operation = ?4 AND project IS ?5";
+        let account = queued.account.as_str();
+        let project = queued.project.as_ref().map(ProjectId::as_str);
+        let place = params![kind, queued.urgency, account, row, project];
         rows.queue = count(connection, sql, place)?;
     }
     if let Some(due_at) = expected.due_at {

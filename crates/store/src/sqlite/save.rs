@@ -10,7 +10,7 @@ use crate::sqlite::chunk;
 use crate::sqlite::row::Dictionary;
 use crate::sqlite::tables::SqliteTables;
 use crate::workset::{AccessKeyChange, Changes, Touched};
-use longrun_model::{Idempotency, Operation, OperationKey};
+use longrun_model::{Idempotency, Operation, OperationKey, ProjectId};
 use rusqlite::{CachedStatement, Connection, params};
 
 /// Saves `changes` through `tables`, which know what was loaded.
@@ -55,10 +55,10 @@ const UPDATE: &str = "UPDATE operation SET phase = ?2, head = ?3, \
     events = CAST(events || ?4 AS BLOB), resources = ifnull(?5, resources) WHERE key = ?1";
 const REMOVE: &str = "UPDATE operation SET phase = ?2, head = ?3, \
     events = x'', resources = NULL, removed = 1 WHERE key = ?1";
-const ENQUEUE: &str =
-    "INSERT INTO queue (kind, urgency, account, operation) VALUES (?1, ?2, ?3, ?4)";
-const DEQUEUE: &str = "DELETE FROM queue \
-    WHERE kind = ?1 AND urgency = ?2 AND account = ?3 AND operation = ?4";
+const ENQUEUE: &str = "INSERT INTO queue (kind, urgency, account, operation, inside, project) \
+    VALUES (?1, ?2, ?3, ?4, ?5 IS NOT NULL, ?5)";
+const DEQUEUE: &str = "DELETE FROM queue WHERE kind = ?1 AND urgency = ?2 AND account = ?3 \
+    AND inside = (?5 IS NOT NULL) AND operation = ?4";
 const BEAR: &str = "INSERT INTO live (operation) VALUES (?1)";
 const BURY: &str = "DELETE FROM live WHERE operation = ?1";
 const SET_TIMER: &str = "INSERT INTO timer (due, operation) VALUES (?1, ?2)";
@@ -245,8 +245,10 @@ impl<'t, 'c> Saver<'t, 'c> {
                 &mut self.enqueue
             };
             let urgency = i64::from(urgency(operation.priority));
+            let account = operation.account.as_str();
+            let project = operation.project.as_ref().map(ProjectId::as_str);
             statement
-                .execute(params![kind, urgency, operation.account.as_str(), row])
+                .execute(params![kind, urgency, account, row, project])
                 .doing("keep the queue")?;
         }
         Ok(())

@@ -2,14 +2,16 @@
 
 use crate::StoreError;
 use crate::doing::Doing;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use crate::record::{self, Unreadable};
+use rusqlite::functions::FunctionFlags;
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
 use std::path::Path;
 
 /// Tells a file of this program from other SQLite files: "LNGR".
 const APPLICATION_ID: i64 = 0x4c4e_4752;
 
 /// What each schema adds to the one before it. The number of the schema is the number of steps that were taken.
-const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2, SCHEMA_3];
+const MIGRATIONS: &[&str] = &[SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4];
 
 /// An operation is one row with its history so far and its resources, as long as they are few; a large one has its
 /// resources in `chunk`, found by id through `member`, and what does not fit of the history in `history`. `queue` holds
@@ -103,6 +105,29 @@ const SCHEMA_3: &str = "
         PRIMARY KEY (resource, ticket)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX place_of_operation ON place (operation);
+";
+
+/// What waits is found by its project as well, for workers who see some projects only. What is in none is not in the
+/// second index either, so that those who use no projects do not pay for it.
+const SCHEMA_4: &str = "
+    CREATE TABLE lane (
+        kind INTEGER NOT NULL,
+        urgency INTEGER NOT NULL,
+        account TEXT NOT NULL,
+        inside INTEGER NOT NULL,
+        operation INTEGER NOT NULL,
+        project TEXT,
+        PRIMARY KEY (kind, urgency, account, inside, operation)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO lane
+        SELECT kind, urgency, account, project IS NOT NULL, operation, project FROM (
+            SELECT queue.*, project_of(operation.head) AS project
+            FROM queue JOIN operation ON operation.key = queue.operation
+        );
+    DROP TABLE queue;
+    ALTER TABLE lane RENAME TO queue;
+    CREATE INDEX queue_of_project ON queue (kind, urgency, account, project, operation)
+        WHERE project IS NOT NULL;
 ";
 
 /// How many pages the log may hold before they are moved into the file. Pages that change often, as those at the end of
@@ -215,10 +240,21 @@ fn log_ahead(connection: &Connection) -> Result<(), StoreError> {
 }
 
 fn migrate(connection: &mut Connection, found: usize) -> Result<(), StoreError> {
+    read_heads(connection).doing("bring the schema up to date")?;
     for (number, step) in (1_i64..).zip(MIGRATIONS).skip(found) {
         take_step(connection, number, step).doing("bring the schema up to date")?;
     }
     Ok(())
+}
+
+/// Lets statements read the project in a head.
+fn read_heads(connection: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
+    connection.create_scalar_function("project_of", 1, flags, |values| {
+        let project = record::read_project(values.get_raw(0).as_blob()?);
+        let project = project.map_err(|Unreadable| Error::InvalidQuery)?;
+        Ok(project.map(str::to_owned))
+    })
 }
 
 fn take_step(connection: &mut Connection, number: i64, step: &str) -> rusqlite::Result<()> {

@@ -7,7 +7,7 @@ use crate::sqlite::row::{
     Dictionary, SELECT_OPERATION, column, read_operation, read_own_resources,
 };
 use crate::sqlite::{chunk, lines};
-use crate::turns::{self, Book, Lane, Lanes, Round, Taken};
+use crate::turns::{self, Book, Lane, Lanes, Part, Round, Taken};
 use crate::workset::Tables;
 use crate::{LeaseWish, StoreError};
 use longrun_model::{Account, KindName, Operation, OperationKey, Resource, Resources, Touch};
@@ -190,6 +190,19 @@ impl Tables for SqliteTables<'_> {
     }
 }
 
+/// Reads two lanes as one.
+const WAITING: &str = "SELECT operation FROM queue \
+    WHERE kind = ?1 AND urgency = ?2 AND account = ?3 AND inside = 0 AND operation > ?4 \
+    UNION ALL \
+    SELECT operation FROM queue \
+    WHERE kind = ?1 AND urgency = ?2 AND account = ?3 AND inside = 1 AND operation > ?4 \
+    ORDER BY operation LIMIT ?5";
+const WAITING_OUTSIDE: &str = "SELECT operation FROM queue \
+    WHERE kind = ?1 AND urgency = ?2 AND account = ?3 AND inside = 0 AND operation > ?4 \
+    ORDER BY operation LIMIT ?5";
+const WAITING_IN: &str = "SELECT operation FROM queue \
+    WHERE kind = ?1 AND urgency = ?2 AND account = ?3 AND operation > ?4 AND project = ?6 \
+    ORDER BY operation LIMIT ?5";
 /// How many operations of a lane are read at a time.
 const AHEAD_MAX: usize = 32;
 
@@ -255,21 +268,30 @@ impl Queue<'_> {
 
     fn read_operations(
         &mut self,
-        (kind, urgency, account): &Lane,
+        (kind, urgency, account, part): &Lane,
         after: Option<OperationKey>,
     ) -> Result<VecDeque<OperationKey>, StoreError> {
         let Some(kind) = self.kind(kind)? else {
             return Ok(VecDeque::new());
         };
-        let sql = "SELECT operation FROM queue WHERE kind = ?1 AND urgency = ?2 AND account = ?3 \
-                   AND operation > ?4 ORDER BY operation LIMIT ?5";
+        let (account, after) = (account.as_str(), after.map_or(0, row_id));
+        let mut values = params![kind, urgency, account, after, AHEAD_MAX].to_vec();
+        let project;
+        let sql = match part {
+            Part::Whole => WAITING,
+            Part::Outside => WAITING_OUTSIDE,
+            Part::Project(one) => {
+                project = one.as_str();
+                values.push(&project);
+                WAITING_IN
+            }
+        };
         let mut statement = self
             .connection
             .prepare_cached(sql)
             .doing("prepare to look into the queue")?;
-        let after = after.map_or(0, row_id);
         let mut rows = statement
-            .query(params![kind, urgency, account.as_str(), after, AHEAD_MAX])
+            .query(values.as_slice())
             .doing("look into the queue")?;
         let mut found = VecDeque::new();
         while let Some(row) = rows.next().doing("look into the queue")? {

@@ -8,7 +8,7 @@ use longrun_model::{
 };
 use longrun_store::{
     Committed, Due, Filter, HistoryEntry, LeaseWish, Limits, MemoryStore, Page, PostgresStore,
-    Refused, SqliteStore, Store, Submitted, Write, Written,
+    Refused, Sight, SqliteStore, Store, Submitted, Write, Written,
 };
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -263,7 +263,7 @@ pub(crate) fn under(submission: Submission, name: &str, payload: u8) -> Submissi
 /// A wish for up to `max` operations of kind `reboot` of any account.
 pub(crate) fn wish(max: usize) -> LeaseWish {
     LeaseWish {
-        account: None,
+        sight: Sight::All,
         kinds: vec!["reboot".into()],
         max,
         worker: WorkerName::new("w"),
@@ -273,7 +273,7 @@ pub(crate) fn wish(max: usize) -> LeaseWish {
 
 pub(crate) fn wish_of(account: Option<&str>, kinds: &[&str], max: usize) -> LeaseWish {
     LeaseWish {
-        account: account.map(Account::from),
+        sight: account.map(Account::from).into(),
         kinds: kinds.iter().map(|kind| KindName::from(*kind)).collect(),
         ..wish(max)
     }
@@ -282,7 +282,7 @@ pub(crate) fn wish_of(account: Option<&str>, kinds: &[&str], max: usize) -> Leas
 pub(crate) fn write(key: OperationKey, command: Command) -> Write {
     Write::Command {
         key,
-        account: None,
+        sight: Sight::All,
         command,
     }
 }

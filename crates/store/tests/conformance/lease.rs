@@ -4,8 +4,10 @@ use crate::bed::{
     Bed, LEASE, key, keys, lease_command, leased, operation, progress, release, report, result,
     results, under, wish, wish_of,
 };
-use longrun_model::{Command, FinishStatus, KindName, Phase, Rejected, ResourceStatus, Submission};
-use longrun_store::{Limits, Refused, Share, Write};
+use longrun_model::{
+    Command, FinishStatus, KindName, Phase, ProjectId, Rejected, ResourceStatus, Submission,
+};
+use longrun_store::{LeaseWish, Limits, Refused, Share, Sight, Write};
 use std::collections::HashMap;
 
 fn of(account: &str, kind: &str, priority: u8) -> Submission {
@@ -60,6 +62,122 @@ pub(crate) fn a_wish_names_kinds_and_account(bed: &mut Bed) {
         let found = bed.lease(wish_of(account, kinds, 9));
         assert_eq!(keys(&found), expected, "{account:?} {kinds:?}");
     }
+}
+
+fn within(project: Option<&str>, priority: u8) -> Submission {
+    Submission {
+        project: project.map(Into::into),
+        ..of("acme", "reboot", priority)
+    }
+}
+
+/// A wish of somebody who sees these projects of `acme`.
+fn wish_in(projects: &[&str], max: usize) -> LeaseWish {
+    let projects = projects.iter().map(|one| ProjectId::from(*one));
+    LeaseWish {
+        sight: Sight::Projects("acme".into(), projects.collect()),
+        ..wish(max)
+    }
+}
+
+pub(crate) fn a_wish_keeps_to_its_projects(bed: &mut Bed) {
+    for (project, priority) in [
+        (Some("b"), 0),
+        (Some("a"), 0),
+        (None, 0),
+        (Some("c"), 9),
+        (Some("b"), 9),
+        (None, 5),
+        (Some("a"), 0),
+        (Some("b"), 0),
+    ] {
+        bed.submit(within(project, priority));
+    }
+    bed.submit(of("other", "reboot", 9));
+    bed.reopen();
+    let none: [u64; 0] = [];
+    for (projects, max, expected) in [
+        (&["unknown"][..], 1, &[6][..]),
+        (&["a", "b"], 4, &[5, 1, 2, 3]),
+        (&[], 9, &none),
+        (&["a", "a"], 9, &[7]),
+        (&["a"], 9, &none),
+    ] {
+        let found = bed.lease(wish_in(projects, max));
+        assert_eq!(keys(&found), expected, "{projects:?}");
+    }
+    assert_eq!(
+        keys(&bed.lease(wish_of(Some("acme"), &["reboot"], 9))),
+        [4, 8]
+    );
+    assert_eq!(keys(&bed.lease(wish(9))), [9]);
+}
+
+/// What one looks at and may not take is there for the others, whatever they see.
+pub(crate) fn workers_of_several_projects_share_a_commit(bed: &mut Bed) {
+    for project in [Some("a"), None, Some("b"), Some("a"), Some("b"), None] {
+        bed.submit(within(project, 0));
+    }
+    let wishes = [
+        wish_in(&["a", "b"], 1),
+        wish_in(&["b"], 1),
+        wish_in(&["b", "c"], 1),
+        wish(1),
+        wish_in(&["a"], 1),
+        wish_in(&["b"], 2),
+        wish_in(&["a"], 1),
+    ];
+    let found = bed.commit(wishes.map(Write::Lease).into());
+    let found: Vec<_> = found
+        .into_iter()
+        .map(|one| keys(&leased(one.unwrap())))
+        .collect();
+    let expected = [&[1][..], &[2], &[3], &[4], &[6], &[5], &[]];
+    assert_eq!(found, expected);
+}
+
+/// However much of another project waits before it: more than any store looks at at a time.
+pub(crate) fn a_project_is_found_behind_others(bed: &mut Bed) {
+    let others = (0..400).map(|_| Write::Submit(within(Some("b"), 9)));
+    bed.commit(others.collect());
+    let own = bed.submit(within(Some("a"), 0));
+    let shared = bed.submit(within(None, 0));
+    for expected in [own, shared] {
+        let found = bed.lease(wish_in(&["a"], 1));
+        assert_eq!(keys(&found), [expected.get()]);
+    }
+    assert!(bed.lease(wish_in(&["a"], 1)).is_empty());
+    assert_eq!(keys(&bed.lease(wish_in(&["b"], 1))), [1]);
+}
+
+/// One that is tried again, or was given back, waits where it stood.
+pub(crate) fn what_waits_again_is_in_its_project(bed: &mut Bed) {
+    let key = bed.submit(within(Some("a"), 0));
+    for fence in 1..4 {
+        assert!(bed.lease(wish_in(&["b"], 1)).is_empty());
+        assert_eq!(keys(&bed.lease(wish_in(&["a"], 1))), [key.get()]);
+        bed.write(crate::bed::write(key, release(fence))).unwrap();
+    }
+}
+
+/// A limit of the account holds for all its projects together, and who sees one takes no turn from the others.
+pub(crate) fn projects_of_an_account_share_its_limit(bed: &mut Bed) {
+    let share = Share {
+        running_max: Some(2),
+        ..Share::default()
+    };
+    bed.limit(Limits {
+        accounts: [("acme".into(), share)].into(),
+        ..Limits::default()
+    });
+    for project in ["a", "b", "b", "a"] {
+        bed.submit(within(Some(project), 0));
+    }
+    assert_eq!(keys(&bed.lease(wish_in(&["b"], 1))), [2]);
+    assert_eq!(keys(&bed.lease(wish_in(&["a"], 9))), [1]);
+    assert!(bed.lease(wish_in(&["a", "b"], 9)).is_empty());
+    bed.write(crate::bed::write(key(2), release(1))).unwrap();
+    assert_eq!(keys(&bed.lease(wish_in(&["a", "b"], 9))), [2]);
 }
 
 pub(crate) fn a_wish_for_none_gets_none(bed: &mut Bed) {
@@ -231,7 +349,7 @@ pub(crate) fn a_long_queue_empties_in_order(bed: &mut Bed) {
     let mut found = Vec::new();
     for _ in 0..5 {
         let wishes = (0..4).map(|_| {
-            Write::Lease(longrun_store::LeaseWish {
+            Write::Lease(LeaseWish {
                 kinds: kinds.clone(),
                 ..wish(2)
             })

@@ -84,6 +84,11 @@ suite! {
         accounts_take_turns
         urgency_goes_before_turns
         a_wish_names_kinds_and_account
+        a_wish_keeps_to_its_projects
+        workers_of_several_projects_share_a_commit
+        a_project_is_found_behind_others
+        what_waits_again_is_in_its_project
+        projects_of_an_account_share_its_limit
         a_wish_for_none_gets_none
         a_lease_hands_out_the_whole_operation
         wishes_in_one_commit_share_what_waits

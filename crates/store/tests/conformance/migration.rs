@@ -10,7 +10,8 @@ use longrun_model::{
     Busy, Exclusive, FinishStatus, Operation, ResourceStatus, Submission, Timestamp,
 };
 use longrun_store::{
-    Filter, Location, PostgresStore, PutDocument, SqliteStore, Store, Write, check,
+    Filter, LeaseWish, Location, PostgresStore, PutDocument, Sight, SqliteStore, Store, Write,
+    check,
 };
 use rusqlite::Connection;
 use std::path::Path;
@@ -21,26 +22,32 @@ use tokio::runtime::Runtime;
 const NOW: Timestamp = Timestamp::from_millis(START);
 
 /// What takes a store of the latest schema back to an earlier one, and whether there were lines and documents in it.
-const POSTGRES: [(i64, &str, bool); 3] = [
+const POSTGRES: [(i64, &str, bool); 4] = [
     (
         1,
-        "DROP INDEX operation_live; DROP TABLE document; DROP TABLE place;
+        "ALTER TABLE queue DROP COLUMN project; DROP INDEX operation_live; DROP TABLE document; DROP TABLE place;
         DELETE FROM meta WHERE name IN ('lines', 'state'); UPDATE longrun_schema SET version = 1",
         false,
     ),
     (
         2,
-        "DROP TABLE document; DROP TABLE place;
+        "ALTER TABLE queue DROP COLUMN project; DROP TABLE document; DROP TABLE place;
         DELETE FROM meta WHERE name IN ('lines', 'state'); UPDATE longrun_schema SET version = 2",
         false,
     ),
     (
         3,
-        "DELETE FROM meta WHERE name = 'state'; UPDATE longrun_schema SET version = 3",
+        "ALTER TABLE queue DROP COLUMN project;
+        DELETE FROM meta WHERE name = 'state'; UPDATE longrun_schema SET version = 3",
+        true,
+    ),
+    (
+        4,
+        "ALTER TABLE queue DROP COLUMN project; UPDATE longrun_schema SET version = 4",
         true,
     ),
 ];
-const SQLITE: [(i64, &str, bool); 2] = [
+const SQLITE: [(i64, &str, bool); 3] = [
     (
         1,
         "CREATE TABLE old (kind INTEGER NOT NULL, account INTEGER NOT NULL, urgency INTEGER NOT NULL,
@@ -53,8 +60,21 @@ const SQLITE: [(i64, &str, bool); 2] = [
     ),
     (
         2,
-        "DROP TABLE document; DROP TABLE place; PRAGMA user_version = 2",
+        "CREATE TABLE lane (kind INTEGER NOT NULL, urgency INTEGER NOT NULL, account TEXT NOT NULL,
+            operation INTEGER NOT NULL, PRIMARY KEY (kind, urgency, account, operation)) STRICT, WITHOUT ROWID;
+        INSERT INTO lane SELECT kind, urgency, account, operation FROM queue;
+        DROP TABLE queue; ALTER TABLE lane RENAME TO queue;
+        DROP TABLE document; DROP TABLE place; PRAGMA user_version = 2",
         false,
+    ),
+    (
+        3,
+        "CREATE TABLE lane (kind INTEGER NOT NULL, urgency INTEGER NOT NULL, account TEXT NOT NULL,
+            operation INTEGER NOT NULL, PRIMARY KEY (kind, urgency, account, operation)) STRICT, WITHOUT ROWID;
+        INSERT INTO lane SELECT kind, urgency, account, operation FROM queue;
+        DROP TABLE queue; ALTER TABLE lane RENAME TO queue;
+        PRAGMA user_version = 3",
+        true,
     ),
 ];
 
@@ -85,10 +105,14 @@ fn fill(runtime: &Runtime, store: &dyn Store, with_lines: bool) {
         assert!(committed.iter().all(Result::is_ok), "{committed:?}");
     };
     commit(
-        [0, 1, 4, 65, 300, 1]
+        [0, 1, 4, 65, 300]
             .map(|count| Write::Submit(operation(count)))
             .into(),
     );
+    commit(vec![Write::Submit(Submission {
+        project: Some("blue".into()),
+        ..operation(1)
+    })]);
     commit(vec![Write::Submit(under(operation(2), "again", 1))]);
     commit((2..=5).map(|n| write(key(n), lease_command())).collect());
     commit(vec![write(key(2), finish(1, FinishStatus::Succeeded))]);
@@ -139,9 +163,15 @@ fn check_all(
         (true, key(7)),
         "{name}"
     );
-    let leased = commit(vec![Write::Lease(wish(99))]);
-    let leased = crate::bed::leased(leased.into_iter().next().unwrap().unwrap());
-    assert_eq!(crate::bed::keys(&leased), [1, 6, 7], "{name}");
+    for (project, expected) in [("green", &[1, 7][..]), ("blue", &[6])] {
+        let wish = LeaseWish {
+            sight: Sight::Projects("acme".into(), [project.into()].into()),
+            ..wish(99)
+        };
+        let leased = commit(vec![Write::Lease(wish)]);
+        let leased = crate::bed::leased(leased.into_iter().next().unwrap().unwrap());
+        assert_eq!(crate::bed::keys(&leased), expected, "{name}, {project}");
+    }
     let writes = vec![put(with_lines.then_some(1)), Write::Submit(only("a"))];
     let next = commit(writes);
     assert!(next.iter().all(Result::is_ok), "{name}: {next:?}");

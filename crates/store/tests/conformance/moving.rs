@@ -474,7 +474,7 @@ fn a_check_finds_what_does_not_fit() {
 }
 
 /// Statements that do harm, and what is said about it.
-const DAMAGES: [(&str, &str); 17] = [
+const DAMAGES: [(&str, &str); 18] = [
     (
         "DELETE FROM queue WHERE operation = 4",
         "operation 4: `queue` has 0 right rows",
@@ -484,7 +484,11 @@ const DAMAGES: [(&str, &str); 17] = [
         "operation 4: `queue` has 0 right rows",
     ),
     (
-        "INSERT INTO queue VALUES (1, 9, 'acme', 1)",
+        "UPDATE queue SET project = 'other', inside = 1 WHERE operation = 4",
+        "operation 4: `queue` has 0 right rows",
+    ),
+    (
+        "INSERT INTO queue VALUES (1, 9, 'acme', 0, 1, NULL)",
         "`queue` has 1 rows that belong to no operation",
     ),
     (

@@ -7,8 +7,8 @@ use longrun_model::{
     Submission, Timestamp,
 };
 use longrun_store::{
-    AccessKey, Filter, LeaseWish, Limits, PutDocument, Refused, Share, Submitted, User, Write,
-    Written,
+    AccessKey, Filter, LeaseWish, Limits, PutDocument, Refused, Share, Sight, Submitted, User,
+    Write, Written,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -28,7 +28,7 @@ enum Action {
     /// A command whose fence is counted from the operation's own.
     Fenced {
         key: u64,
-        account: Option<Account>,
+        sight: Sight,
         ahead: i64,
         report: Option<Report>,
     },
@@ -41,6 +41,16 @@ const KEYS: u64 = 6;
 
 fn account() -> impl Strategy<Value = Account> {
     prop::sample::select(&ACCOUNTS[..]).prop_map(Account::from)
+}
+
+fn sight() -> impl Strategy<Value = Sight> {
+    let projects = prop::sample::subsequence(&["p1", "p2"][..], 0..=2);
+    (account(), prop::option::weighted(0.7, projects)).prop_map(
+        |(account, projects)| match projects {
+            Some(own) => Sight::Projects(account, own.iter().map(|one| (*one).into()).collect()),
+            None => Sight::Account(account),
+        },
+    )
 }
 
 fn submission() -> impl Strategy<Value = Submission> {
@@ -58,7 +68,7 @@ fn submission() -> impl Strategy<Value = Submission> {
         0..3_u8,
         (start, deadline, retry),
         (idempotency, exclusive),
-        0..2_usize,
+        0..3_usize,
     )
         .prop_map(
             |(
@@ -80,7 +90,7 @@ fn submission() -> impl Strategy<Value = Submission> {
                     deadline_at: deadline.map(|one| Timestamp::from_millis(START + one)),
                     retention_millis: 20_000,
                     labels: vec![("team".into(), "blue".into()); labels],
-                    project: (labels > 0).then(|| "p1".into()),
+                    project: (labels > 0).then(|| format!("p{labels}").into()),
                     input: (labels > 0).then(|| Json::from_checked("{}")),
                     ..operation(size)
                 };
@@ -164,8 +174,8 @@ fn report_of() -> impl Strategy<Value = Report> {
 
 fn wish() -> impl Strategy<Value = LeaseWish> {
     let kinds = vec(prop::sample::select(&KINDS[..]), 0..3);
-    (prop::option::of(account()), kinds, 0..4_usize).prop_map(|(account, kinds, max)| LeaseWish {
-        account,
+    (prop::option::of(sight()), kinds, 0..4_usize).prop_map(|(sight, kinds, max)| LeaseWish {
+        sight: sight.unwrap_or_default(),
         kinds: kinds.into_iter().map(Into::into).collect(),
         max,
         worker: "w".into(),
@@ -223,12 +233,13 @@ fn action() -> impl Strategy<Value = Action> {
         2 => plain,
         1 => Just(crate::bed::lease_command()),
     ];
-    let plain = (1..=KEYS, prop::option::weighted(0.3, account()), plain).prop_map(
-        |(key, account, command)| {
+    let plain = (1..=KEYS, prop::option::weighted(0.3, sight()), plain).prop_map(
+        |(key, sight, command)| {
             let key = OperationKey::new(key).unwrap();
+            let sight = sight.unwrap_or_default();
             Action::Write(Write::Command {
                 key,
-                account,
+                sight,
                 command,
             })
         },
@@ -237,13 +248,13 @@ fn action() -> impl Strategy<Value = Action> {
     let ahead = prop_oneof![1 => -1..0_i64, 8 => 0..1_i64, 2 => 1..2_i64];
     let fenced = (
         1..=KEYS,
-        prop::option::weighted(0.2, account()),
+        prop::option::weighted(0.2, sight()),
         ahead,
         report,
     )
-        .prop_map(|(key, account, ahead, report)| Action::Fenced {
+        .prop_map(|(key, sight, ahead, report)| Action::Fenced {
             key,
-            account,
+            sight: sight.unwrap_or_default(),
             ahead,
             report,
         });
@@ -343,7 +354,7 @@ fn write_of(action: Action, oracle: &Bed) -> Write {
         Action::Write(write) => write,
         Action::Fenced {
             key,
-            account,
+            sight,
             ahead,
             report,
         } => {
@@ -356,7 +367,7 @@ fn write_of(action: Action, oracle: &Bed) -> Write {
             };
             Write::Command {
                 key,
-                account,
+                sight,
                 command,
             }
         }

@@ -6,9 +6,9 @@ use crate::bed::{
 };
 use longrun_model::{
     Command, Failure, FinishStatus, Operation, OperationKey, Phase, Refusal, RefusedResult,
-    Rejected, Report, ResourceId, ResourceResult, ResourceStatus,
+    Rejected, Report, ResourceId, ResourceResult, ResourceStatus, Submission,
 };
-use longrun_store::{Refused, Write};
+use longrun_store::{Refused, Sight, Write};
 
 fn refused(id: &str, reason: Refusal) -> RefusedResult {
     RefusedResult {
@@ -162,19 +162,29 @@ pub(crate) fn a_command_returns_the_resources_that_it_needed(bed: &mut Bed) {
 }
 
 pub(crate) fn commands_to_others_operations_find_nothing(bed: &mut Bed) {
-    let own = bed.running(1);
-    let to = |key: OperationKey, account: Option<&str>| {
+    let own = bed.submit(Submission {
+        project: Some("a".into()),
+        ..operation(1)
+    });
+    bed.command(own, lease_command()).unwrap();
+    let of = |account: &str| Sight::Account(account.into());
+    let within = |project: &str| Sight::Projects("acme".into(), [project.into()].into());
+    let to = |key: OperationKey, sight: Sight| {
         bed.write(Write::Command {
             key,
-            account: account.map(Into::into),
+            sight,
             command: Command::Heartbeat { fence: 1 },
         })
         .map(|_| ())
     };
-    assert_eq!(to(own, Some("other")), Err(Refused::NotFound));
-    assert_eq!(to(key(99), None), Err(Refused::NotFound));
-    assert_eq!(to(OperationKey::MAX, None), Err(Refused::NotFound));
-    assert_eq!(to(own, Some("acme")), Ok(()));
+    assert_eq!(to(own, of("other")), Err(Refused::NotFound));
+    assert_eq!(to(own, within("b")), Err(Refused::NotFound));
+    assert_eq!(to(key(99), Sight::All), Err(Refused::NotFound));
+    assert_eq!(to(OperationKey::MAX, Sight::All), Err(Refused::NotFound));
+    assert_eq!(to(own, of("acme")), Ok(()));
+    assert_eq!(to(own, within("a")), Ok(()));
+    let of_all = bed.running(1);
+    assert_eq!(to(of_all, within("b")), Ok(()));
 }
 
 /// One write that is refused leaves those around it alone.

@@ -114,6 +114,106 @@ async fn projects_do_not_see_each_other() {
     );
 }
 
+/// What does not exist for a key is neither handed to its worker nor heard from it, fence or no fence.
+#[tokio::test]
+async fn workers_keep_to_the_projects_of_their_key() {
+    let bench = Bench::new().await;
+    let placed = bench.submit(json!({"kind": "k", "project": "p1"})).await;
+    let free = bench.submit(json!({"kind": "k"})).await;
+    let elsewhere = bench.key("acme", &["p2"], None).await;
+    let both = bench.key("acme", &["p2", "p1"], None).await;
+    let call = json!({"kinds": ["k"], "max": 9});
+    let leases = bench.post("/api/v1/leases", &call).token(&elsewhere);
+    let leases = leases.send().await;
+    assert_eq!(leases.at("/leases").as_array().unwrap().len(), 1);
+    assert_eq!(leases.text_at("/leases/0/operation/id"), free);
+    let leases = bench.post("/api/v1/leases", &call).token(&both);
+    let leases = leases.send().await;
+    assert_eq!(leases.text_at("/leases/0/operation/id"), placed);
+
+    let held = json!({"id": placed, "fence": 1});
+    let beat = json!({"leases": [held], "wait_ms": 60_000});
+    let told = json!({"reports": [{"id": placed, "fence": 1, "finish": {"status": "failed"}}]});
+    for (token, state, reason) in [
+        (&elsewhere, "lost", json!("not-found")),
+        (&both, "held", json!(null)),
+    ] {
+        let mut beat = beat.clone();
+        if state == "held" {
+            beat["wait_ms"] = json!(0);
+        }
+        let beats = bench.post("/api/v1/leases:heartbeat", &beat).token(token);
+        let beats = beats.send().await;
+        assert_eq!(beats.at("/leases/0/state"), state);
+        assert_eq!(beats.at("/leases/0/reason"), reason);
+        let reports = bench.post("/api/v1/leases:report", &told).token(token);
+        let reports = reports.send().await;
+        assert_eq!(reports.at("/reports/0/accepted"), reason.is_null());
+        assert_eq!(reports.at("/reports/0/reason"), reason);
+    }
+    let path = format!("/api/v1/operations/{placed}");
+    assert_eq!(bench.get(&path).send().await.at("/status"), "failed");
+}
+
+/// The same rule as for reads: what a key may get is what its worker is handed.
+#[tokio::test]
+async fn a_worker_is_handed_what_its_key_may_read() {
+    let bench = Bench::new().await;
+    let everywhere = bench.key("acme", &["p1", "p2"], None).await;
+    let other = bench.key("other", &["p1"], None).await;
+    let operator = bench.key("*", &[], None).await;
+    let mut ids = Vec::new();
+    for (token, project) in [
+        (&everywhere, json!(null)),
+        (&everywhere, json!("p1")),
+        (&everywhere, json!("p2")),
+        (&other, json!("p1")),
+        (&other, json!(null)),
+    ] {
+        let submission = json!({"kind": "k", "project": project});
+        let answer = bench.post("/api/v1/operations", &submission).token(token);
+        ids.push(answer.send().await.text_at("/id"));
+    }
+    for (account, projects) in [
+        ("acme", &[][..]),
+        ("acme", &["p1"]),
+        ("acme", &["p2", "p3"]),
+        ("other", &["p1"]),
+        ("other", &["p2"]),
+        ("nobody", &["p1"]),
+        ("*", &[]),
+    ] {
+        let token = bench.key(account, projects, None).await;
+        let mut readable = Vec::new();
+        for id in &ids {
+            let path = format!("/api/v1/operations/{id}");
+            if bench.get(path).token(&token).send().await.status == StatusCode::OK {
+                readable.push(id.clone());
+            }
+        }
+        let call = json!({"kinds": ["k"], "max": 99});
+        let answer = bench.post("/api/v1/leases", &call).token(&token);
+        let handed_out = answer.send().await.at("/leases");
+        let handed_out = handed_out.as_array().unwrap();
+        let mut leased: Vec<_> = handed_out
+            .iter()
+            .map(|one| one["operation"]["id"].as_str().unwrap().to_owned())
+            .collect();
+        let given_back: Vec<_> = handed_out
+            .iter()
+            .map(
+                |one| json!({"id": one["operation"]["id"], "fence": one["fence"], "release": true}),
+            )
+            .collect();
+        let back = json!({"reports": given_back});
+        let answer = bench.post("/api/v1/leases:report", &back).token(&operator);
+        assert_eq!(answer.send().await.status, StatusCode::OK);
+        leased.sort();
+        readable.sort();
+        assert_eq!(leased, readable, "{account} {projects:?}");
+    }
+}
+
 #[tokio::test]
 #[expect(clippy::too_many_lines, reason = "most of it is a table")]
 async fn every_action_is_asked_for() {
