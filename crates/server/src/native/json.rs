@@ -40,19 +40,27 @@ pub(super) fn array<T>(
 
 impl Object<'_> {
     /// Writes a member.
-    pub(super) fn put(&mut self, name: &str, value: impl Value) {
+    pub(super) fn put(&mut self, name: &'static str, value: impl Value) {
         value.write(self.name(name));
     }
 
+    /// Writes a member whose name is a caller's own.
+    pub(super) fn put_as(&mut self, name: &str, value: impl Value) {
+        self.separate();
+        write_text(name, self.bytes);
+        self.bytes.push(b':');
+        value.write(self.bytes);
+    }
+
     /// Writes a member that is an object.
-    pub(super) fn object(&mut self, name: &str, fill: impl FnOnce(&mut Object)) {
+    pub(super) fn object(&mut self, name: &'static str, fill: impl FnOnce(&mut Object)) {
         object(self.name(name), fill);
     }
 
     /// Writes a member that is an object or, for nothing, null.
     pub(super) fn maybe_object<T>(
         &mut self,
-        name: &str,
+        name: &'static str,
         of: Option<T>,
         fill: impl FnOnce(&mut Object, T),
     ) {
@@ -63,36 +71,40 @@ impl Object<'_> {
     }
 
     /// Writes a member that `write` appends.
-    pub(super) fn with(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn with(&mut self, name: &'static str, write: impl FnOnce(&mut Vec<u8>)) {
         write(self.name(name));
     }
 
     /// Writes a member that is an array.
     pub(super) fn array<T>(
         &mut self,
-        name: &str,
+        name: &'static str,
         items: impl IntoIterator<Item = T>,
         write: impl FnMut(&mut Vec<u8>, T),
     ) {
         array(self.name(name), items, write);
     }
 
-    /// Writes a name and gives what follows it.
-    fn name(&mut self, name: &str) -> &mut Vec<u8> {
+    /// Writes a name of ours, in which nothing has to be escaped, and gives what follows it.
+    fn name(&mut self, name: &'static str) -> &mut Vec<u8> {
+        debug_assert!(is_plain(name.as_bytes()), "`{name}` has to be escaped");
+        self.separate();
+        self.bytes.push(b'"');
+        self.bytes.extend_from_slice(name.as_bytes());
+        self.bytes.extend_from_slice(b"\":");
+        self.bytes
+    }
+
+    fn separate(&mut self) {
         if !self.empty {
             self.bytes.push(b',');
         }
         self.empty = false;
-        write_text(name, self.bytes);
-        self.bytes.push(b':');
-        self.bytes
     }
 }
 
 fn write_text(text: &str, bytes: &mut Vec<u8>) {
-    let is_escaped = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
-    // Counted to the end whatever is found, so that many bytes are looked at at a time.
-    if text.bytes().filter(is_escaped).count() == 0 {
+    if is_plain(text.as_bytes()) {
         bytes.reserve(text.len() + 2);
         bytes.push(b'"');
         bytes.extend_from_slice(text.as_bytes());
@@ -100,6 +112,24 @@ fn write_text(text: &str, bytes: &mut Vec<u8>) {
     } else {
         serde_json::to_writer(bytes, text).expect("a text can be written into memory");
     }
+}
+
+/// Whether nothing in a text has to be escaped. Eight bytes are looked at at a time: ids are longer than that.
+fn is_plain(text: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 0xFF;
+    const HIGHEST: u64 = ONES * 0x80;
+    // Of these bytes, whether any is less than `limit`, which is 128 at most.
+    let any_below =
+        |bytes: u64, limit: u64| bytes.wrapping_sub(ONES * limit) & !bytes & HIGHEST != 0;
+    let (chunks, rest) = text.as_chunks();
+    chunks.iter().all(|chunk| {
+        let bytes = u64::from_ne_bytes(*chunk);
+        let quotes = bytes ^ (ONES * u64::from(b'"'));
+        let slashes = bytes ^ (ONES * u64::from(b'\\'));
+        !(any_below(bytes, 0x20) || any_below(quotes, 1) || any_below(slashes, 1))
+    }) && rest
+        .iter()
+        .all(|byte| *byte >= 0x20 && *byte != b'"' && *byte != b'\\')
 }
 
 impl Value for &str {
@@ -186,6 +216,22 @@ mod tests {
         );
     }
 
+    /// Each byte that a text may have, at each place among eight and after them.
+    #[test]
+    fn what_must_be_escaped_is_found_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            let plain = byte >= 0x20 && byte != b'"' && byte != b'\\';
+            for place in 0..19 {
+                for other in *b"a!#[]\x7f\x80\xff" {
+                    let mut text = [other; 19];
+                    text[place] = byte;
+                    assert_eq!(is_plain(&text), plain, "{byte} at {place} among {other}");
+                }
+            }
+        }
+        assert!(is_plain(b""));
+    }
+
     #[test]
     fn objects_are_written() {
         let mut bytes = Vec::new();
@@ -194,7 +240,8 @@ mod tests {
             object.object("b", |_| ());
             object.maybe_object("c", None::<()>, |_, ()| ());
             object.array("d", [1_u64, 2], |bytes, number| number.write(bytes));
+            object.put_as("\"", true);
         });
-        assert_eq!(bytes, br#"{"a":1,"b":{},"c":null,"d":[1,2]}"#);
+        assert_eq!(bytes, br#"{"a":1,"b":{},"c":null,"d":[1,2],"\"":true}"#);
     }
 }

@@ -301,12 +301,12 @@ fn write_info(bytes: &mut Vec<u8>, info: &KeyInfo) {
 fn write_names(shown: &mut json::Object, names: &[(String, String)]) {
     shown.object("project_names", |shown| {
         for (id, name) in names {
-            shown.put(id, &**name);
+            shown.put_as(id, &**name);
         }
     });
 }
 
-fn write_texts(shown: &mut json::Object, name: &str, texts: &[String]) {
+fn write_texts(shown: &mut json::Object, name: &'static str, texts: &[String]) {
     shown.array(name, texts, |bytes, text| {
         json::Value::write(text.as_str(), bytes);
     });

@@ -374,7 +374,7 @@ fn digest(submission: &Submission, times: &Times) -> [u8; 16] {
         form.put("resource_group", submission.resource_group.as_deref());
         form.object("labels", |form| {
             for (key, value) in labels {
-                form.put(key, &**value);
+                form.put_as(key, &**value);
             }
         });
         form.put("priority", u64::from(submission.priority));

@@ -146,7 +146,7 @@ fn put_context(shown: &mut Object, operation: &Operation) {
     shown.put("resource_group", operation.resource_group.as_deref());
     shown.object("labels", |labels| {
         for (key, value) in &operation.labels {
-            labels.put(key, &**value);
+            labels.put_as(key, &**value);
         }
     });
 }
@@ -306,7 +306,7 @@ const fn removal_word(reason: RemovalReason) -> &'static str {
 
 /// An answer that is one page: its items under `name`, and where the next page begins.
 pub(super) fn answer_page<T>(
-    name: &str,
+    name: &'static str,
     items: impl IntoIterator<Item = T>,
     write: impl FnMut(&mut Vec<u8>, T),
     next: Option<&str>,
@@ -322,7 +322,7 @@ pub(super) fn answer_page<T>(
 /// An answer that is a list under `name`.
 pub(super) fn answer_list<T>(
     status: StatusCode,
-    name: &str,
+    name: &'static str,
     items: impl IntoIterator<Item = T>,
     write: impl FnMut(&mut Vec<u8>, T),
 ) -> Response<Body> {
