@@ -4,6 +4,7 @@ use crate::flow;
 use crate::load::{self, Requests};
 use crate::plan::Plan;
 use crate::report::{Figure, Target};
+use crate::scenarios::{self, Bare};
 use crate::setup;
 use serde_json::Value;
 use std::time::Duration;
@@ -34,8 +35,14 @@ fn idle(plan: &Plan) -> anyhow::Result<()> {
     anyhow::ensure!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     std::thread::sleep(Duration::from_millis(300));
     let start = longrun.started_in.as_secs_f64() * 1_000.0;
+    let (bare, _) = scenarios::start_bare(&Bare::Get { bytes: 1 })?;
+    let of_bare = [
+        Some(bare.resident_mebibytes()?),
+        Some(bare.started_in.as_secs_f64() * 1_000.0),
+        None,
+    ];
     let program = f64::from(u32::try_from(std::fs::metadata(&plan.program)?.len())?) / 1e6;
-    for (name, value, unit, must, aim) in [
+    for ((name, value, unit, must, aim), of_bare) in [
         (
             "idle memory",
             longrun.resident_mebibytes()?,
@@ -45,8 +52,14 @@ fn idle(plan: &Plan) -> anyhow::Result<()> {
         ),
         ("start to first answer", start, "ms", 50.0, 15.0),
         ("program, stripped", program, "MB", 20.0, 14.0),
-    ] {
-        let figure = Figure::new(name, value, unit);
+    ]
+    .into_iter()
+    .zip(of_bare)
+    {
+        let mut figure = Figure::new(name, value, unit);
+        if let Some(bare) = of_bare {
+            figure = figure.of("the bare server", bare);
+        }
         plan.report
             .add(figure.held_to(Target::AtMost { must, aim }))?;
     }

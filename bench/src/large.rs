@@ -2,6 +2,7 @@
 
 use crate::plan::Plan;
 use crate::report::{Figure, Target};
+use crate::scenarios::{self, Bare};
 use crate::setup;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
@@ -40,7 +41,10 @@ fn measure(plan: &Plan, name: &str, count: usize) -> anyhow::Result<()> {
         &format!("/api/v1/operations/{id}"),
         &Value::Null,
     );
-    let mut reports = Vec::new();
+    let (bare, _) = scenarios::start_bare(&Bare::Post {
+        body: String::new(),
+    })?;
+    let (mut reports, mut echoes) = (Vec::new(), Vec::new());
     let mut polls = Vec::new();
     for (number, batch) in ids.chunks(BATCH).enumerate() {
         let results: Vec<_> = batch
@@ -54,6 +58,10 @@ fn measure(plan: &Plan, name: &str, count: usize) -> anyhow::Result<()> {
         reports.push(began.elapsed().as_secs_f64());
         ensure!(reported["reports"][0]["error"].is_null(), "{reported}");
         if number % 10 == 0 {
+            let echo = scenarios::post(bare.address, &body.to_string());
+            let began = Instant::now();
+            setup::exchange(bare.address, &echo)?;
+            echoes.push(began.elapsed().as_secs_f64());
             let began = Instant::now();
             setup::exchange(address, &poll)?;
             polls.push(began.elapsed().as_secs_f64() * 1_000.0);
@@ -64,8 +72,10 @@ fn measure(plan: &Plan, name: &str, count: usize) -> anyhow::Result<()> {
         must: 200_000.0,
         aim: 400_000.0,
     };
-    plan.report
-        .add(Figure::new(format!("{name}: reported"), rate, "1/s").held_to(target))?;
+    let echo = Figure::median("", echoes, "").value;
+    let figure = Figure::new(format!("{name}: reported"), rate, "1/s")
+        .of("bare POST echo", f64::from(u32::try_from(BATCH)?) / echo);
+    plan.report.add(figure.held_to(target))?;
     // The very last report ends the operation, which is another thing; the tenth before it is like the first ones.
     let tenth = (reports.len() / 10).max(1);
     let mean = |part: &[f64]| part.iter().sum::<f64>() / part.iter().map(|_| 1.0).sum::<f64>();
@@ -81,8 +91,27 @@ fn measure(plan: &Plan, name: &str, count: usize) -> anyhow::Result<()> {
         )
         .of("the first tenth", first * 1_000.0),
     )?;
+    let figure = Figure::median(format!("{name}: native get"), polls, "ms");
     plan.report
-        .add(Figure::median(format!("{name}: native get"), polls, "ms"))
+        .add(figure.of("bare GET", bare_get(address, &poll)?))
+}
+
+/// Milliseconds that the bare server takes to answer with as much as longrun does.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark is about the time that passes"
+)]
+fn bare_get(address: SocketAddr, poll: &[u8]) -> anyhow::Result<f64> {
+    let bytes = scenarios::answer_bytes(address, &[poll.to_vec()])?;
+    let (bare, _) = scenarios::start_bare(&Bare::Get { bytes })?;
+    let get = setup::native(bare.address, "GET", "/", &Value::Null);
+    let mut times = Vec::new();
+    for _ in 0..5 {
+        let began = Instant::now();
+        setup::exchange(bare.address, &get)?;
+        times.push(began.elapsed().as_secs_f64() * 1_000.0);
+    }
+    Ok(Figure::median("", times, "").value)
 }
 
 /// Submits an operation on all of them and leases it: its id and its fence.

@@ -78,7 +78,13 @@ fn polls(plan: &Plan) -> anyhow::Result<()> {
             must: 1_000.0,
             aim: 500.0,
         });
-        tell(plan, &name, &ours, Some(&theirs), [None, target])?;
+        tell(
+            plan,
+            &name,
+            &ours,
+            Some(("bare GET", &theirs)),
+            [None, target],
+        )?;
     }
     let series = curves.map(|(quantile, points)| Series {
         name: format!("p{}", quantile * 100.0),
@@ -101,6 +107,25 @@ fn submit_to_result(plan: &Plan) -> anyhow::Result<()> {
     let times: Vec<_> = (0..plan.rounds)
         .map(|_| visible())
         .collect::<Result<_, _>>()?;
+    let submission = setup::submission("flow").to_string();
+    let echo = || scenarios::start_bare(&Bare::Post { body: submission });
+    let (bare, requests) = parts.server(echo)??;
+    let echoed = || {
+        let seconds = plan.seconds;
+        let open = || {
+            open::open(
+                bare.address,
+                &requests,
+                plan.connections,
+                STEADY_RATE,
+                seconds,
+            )
+        };
+        parts.load(open)?
+    };
+    let echoed: Vec<_> = (0..plan.rounds)
+        .map(|_| echoed())
+        .collect::<Result<_, _>>()?;
     let p50 = Target::AtMost {
         must: 1_500.0,
         aim: 800.0,
@@ -113,7 +138,7 @@ fn submit_to_result(plan: &Plan) -> anyhow::Result<()> {
         plan,
         "latency submit to result, 500/s",
         &times,
-        None,
+        Some(("bare POST echo", &echoed)),
         [Some(p50), Some(p99)],
     )
 }
@@ -140,15 +165,15 @@ fn tell(
     plan: &Plan,
     name: &str,
     times: &[Histogram<u64>],
-    bare: Option<&[Histogram<u64>]>,
+    bare: Option<(&'static str, &[Histogram<u64>])>,
     targets: [Option<Target>; 2],
 ) -> anyhow::Result<()> {
     for (quantile, target) in [0.5, 0.99].into_iter().zip(targets) {
         let name = format!("{name}, p{}", quantile * 100.0);
         let mut figure = Figure::median(name, of_rounds(times, quantile), "us");
-        if let Some(bare) = bare {
-            let bare = Figure::median("", of_rounds(bare, quantile), "us");
-            figure = figure.of("bare GET", bare.value);
+        if let Some((limit, times)) = bare {
+            let bare = Figure::median("", of_rounds(times, quantile), "us");
+            figure = figure.of(limit, bare.value);
         }
         figure.target = target;
         plan.report.add(figure)?;

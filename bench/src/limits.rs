@@ -128,13 +128,13 @@ struct Table {
     rows: Vec<Vec<Cell>>,
 }
 
-/// Operations a second, when SQLite alone writes the very rows that `operations` operations have left in the file at
-/// `path` into an empty file with the same tables, 256 operations a transaction, flushed as ours are.
+/// Operations a second, when SQLite alone writes the very rows that operations have left in the file at `path` into an
+/// empty file with the same tables, 256 operations a transaction, flushed as ours are.
 #[expect(
     clippy::disallowed_methods,
     reason = "a benchmark is about the time that passes"
 )]
-pub(crate) fn bare_sqlite(path: &Path, empty: &Path, operations: usize) -> anyhow::Result<f64> {
+pub(crate) fn bare_sqlite(path: &Path, empty: &Path) -> anyhow::Result<f64> {
     let full = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let mut bare = Connection::open(empty)?;
     bare.execute_batch(
@@ -145,7 +145,9 @@ pub(crate) fn bare_sqlite(path: &Path, empty: &Path, operations: usize) -> anyho
         bare.execute_batch(&statement)?;
     }
     let tables = tables(&full)?;
-    let groups = operations.div_ceil(GROUP);
+    let count = "SELECT count(*) FROM operation";
+    let operations: u32 = full.query_row(count, [], |row| row.get(0))?;
+    let groups = usize::try_from(operations)?.div_ceil(GROUP);
     let began = Instant::now();
     for group in 0..groups {
         let transaction = bare.transaction()?;
@@ -158,7 +160,7 @@ pub(crate) fn bare_sqlite(path: &Path, empty: &Path, operations: usize) -> anyho
         }
         transaction.commit()?;
     }
-    Ok(f64::from(u32::try_from(operations)?) / began.elapsed().as_secs_f64())
+    Ok(f64::from(operations) / began.elapsed().as_secs_f64())
 }
 
 fn part(table: &Table, group: usize, groups: usize) -> usize {

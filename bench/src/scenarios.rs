@@ -198,7 +198,8 @@ pub(crate) fn start_bare(bare: &Bare) -> anyhow::Result<(Served, Requests)> {
     Ok((served, requests))
 }
 
-fn post(address: SocketAddr, body: &str) -> Vec<u8> {
+/// A request to echo `body`.
+pub(crate) fn post(address: SocketAddr, body: &str) -> Vec<u8> {
     let length = body.len();
     format!("POST / HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")
         .into()
