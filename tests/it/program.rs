@@ -76,6 +76,28 @@ impl Program {
         Self::spawn(command)
     }
 
+    /// Starts a server that may have so many files open, and more only if it asks for them.
+    pub(crate) fn start_with_files(store: &str, files_max: u32) -> Self {
+        let serve = serve(store);
+        let mut shell = Command::new("sh");
+        shell
+            .args([
+                "-c",
+                &format!("ulimit -Sn {files_max} && exec \"$0\" \"$@\""),
+            ])
+            .arg(serve.get_program())
+            .args(serve.get_args())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        for (name, value) in serve.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        Self::spawn(shell)
+    }
+
     fn spawn(mut command: Command) -> Self {
         let mut child = command
             .stderr(Stdio::piped())

@@ -14,6 +14,7 @@ mod exit;
 mod exports;
 mod logging;
 mod out;
+mod room;
 mod settings;
 mod signals;
 mod table;

@@ -6,10 +6,16 @@ use crate::program::{Program, serve, store_in};
 use crate::waiting::eventually;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 /// The bytes of a page, and so of a SQLite file without a table.
 const PAGE_BYTES: usize = 4_096;
+/// Less than the time after which a server closes a connection that asks nothing, and makes room by that.
+const UNTIL_OTHERS_LEAVE: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_told_to_end_finishes_and_leaves_its_store_whole() {
@@ -72,6 +78,25 @@ async fn a_server_that_is_told_to_end_does_not_keep_its_workers_waiting() {
     assert_eq!(status.code(), Some(0), "{status}");
     if let Ok(answer) = waiting.await.expect("nobody panicked") {
         assert_eq!(answer.status(), 200);
+    }
+}
+
+/// A shell that lets a process have few files open does not say how many callers there will be.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_finds_room_for_more_connections_than_the_shell_gives() {
+    let program = Program::start_with_files("memory:", 64);
+    let question = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n", program.address);
+    let mut connections = Vec::new();
+    for number in 0..100 {
+        let asked = async {
+            let mut connection = TcpStream::connect(program.address).await?;
+            connection.write_all(question.as_bytes()).await?;
+            connection.read_u8().await?;
+            Ok::<_, io::Error>(connection)
+        };
+        let asked = tokio::time::timeout(UNTIL_OTHERS_LEAVE, asked).await;
+        let connection = asked.unwrap_or_else(|_| panic!("connection {number} is not answered"));
+        connections.push(connection.expect("the server answers"));
     }
 }
 

@@ -6,7 +6,7 @@ use crate::exit::Outcome;
 use crate::settings::{Layer, Settings};
 use crate::signals::{self, Halt};
 use crate::usage::UsageError;
-use crate::{exports, logging, out};
+use crate::{exports, logging, out, room};
 use anyhow::Context;
 use longrun_emulator::{Emulator, EmulatorSettings, Scenario};
 use longrun_server::StoreUrl;
@@ -78,6 +78,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Outcome> {
     }
     let settings = Settings::read(flags, args.config.as_deref(), &environment)?;
     logging::start("info", args.log_json)?;
+    room::ask();
     let mut halt = signals::watch()?;
     let is_secure = settings.tls.is_some();
     let is_kept = settings.store != StoreUrl::Memory;

@@ -4,7 +4,7 @@ use crate::environment::environment;
 use crate::exit::Outcome;
 use crate::settings::{Layer, Settings};
 use crate::signals::{self, Halt};
-use crate::{exports, logging, out};
+use crate::{exports, logging, out, room};
 use longrun_dialects::Options;
 use longrun_server::{NewKey, Server};
 use std::path::PathBuf;
@@ -30,6 +30,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> anyhow::Result<Outcome> {
     let settings = Settings::read(args.flags, args.config.as_deref(), &environment)?;
     logging::start("info", args.log_json)?;
+    room::ask();
     let mut halt = signals::watch()?;
     let store = settings.store.open().await?;
     let is_secure = settings.tls.is_some();
