@@ -308,9 +308,9 @@ fn paths(host: &str) -> Vec<Case> {
     vec![
         ("the versions", Message::new("GET", "/", host), "300"),
         (
-            "the versions, for people",
+            "the console, for people",
             Message::new("GET", "/", host).header("Accept", "text/html,*/*"),
-            "404",
+            "200",
         ),
         ("the version", Message::new("GET", "/v3", host), "200"),
         (
