@@ -173,7 +173,7 @@ mod tests {
             ("demo", true),
             ("demo a b --exit --listen 127.0.0.1:0", true),
             (
-                "serve --config x.toml --listen 127.0.0.1:0 --store memory: --dev",
+                "serve --config x.toml --listen 127.0.0.1:0 --store memory: --dev --log-json",
                 true,
             ),
             ("emulate a.toml --clock frozen --dev --replay t.jsonl", true),
@@ -244,7 +244,7 @@ mod tests {
     fn commands_for_whole_stores() {
         for (line, good) in [
             ("backup copy.db", true),
-            ("backup copy.db --store sqlite:a.db", true),
+            ("backup copy.db --store sqlite:a.db --json", true),
             ("backup", false),
             ("check --store sqlite:a.db --json", true),
             ("check a.db", false),

@@ -11,6 +11,16 @@ pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// The value of a variable that switches something on or off.
+pub(crate) fn switch(environment: Environment, name: &str) -> Result<Option<bool>, UsageError> {
+    let read = |text: String| match text.as_str() {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(UsageError(format!("{name}: `{text}`: write true or false"))),
+    };
+    environment(name).map(read).transpose()
+}
+
 /// The value of a variable, read as what it shall be.
 pub(crate) fn variable<T: FromStr<Err: std::fmt::Display>>(
     environment: Environment,

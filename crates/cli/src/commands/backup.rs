@@ -4,6 +4,7 @@ use super::place::PlaceArgs;
 use crate::out;
 use crate::usage::UsageError;
 use longrun_store::Location;
+use serde_json::json;
 use std::path::PathBuf;
 
 /// The arguments.
@@ -13,6 +14,9 @@ pub(crate) struct Args {
     file: PathBuf,
     #[command(flatten)]
     place: PlaceArgs,
+    /// Write JSON, for programs
+    #[arg(long)]
+    json: bool,
 }
 
 /// Copies the store.
@@ -26,7 +30,12 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         }
     };
     let bytes = longrun_store::backup(&from, &args.file)?;
-    out::line(&format!("{} ({bytes} bytes)", args.file.display()))?;
+    if args.json {
+        let copy = json!({ "file": args.file.display().to_string(), "bytes": bytes });
+        out::line(&copy.to_string())?;
+    } else {
+        out::line(&format!("{} ({bytes} bytes)", args.file.display()))?;
+    }
     out::note("The master key is not in it: keep that elsewhere.");
     Ok(())
 }

@@ -14,10 +14,6 @@ use std::path::PathBuf;
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag that can be typed"
-)]
 #[expect(clippy::doc_markdown, reason = "the comments are what --help prints")]
 pub(crate) struct Args {
     /// What happens: scenario files, the first rule that matches holds [default: each operation succeeds after 2 s]
@@ -43,12 +39,6 @@ pub(crate) struct Args {
     config: Option<PathBuf>,
     #[command(flatten)]
     flags: Layer,
-    /// If there is no key at all, make one, and print it for every dialect as export lines; always so in memory
-    #[arg(long)]
-    dev: bool,
-    /// Write the log as JSON; LONGRUN_LOG says how much of it
-    #[arg(long)]
-    log_json: bool,
 }
 
 /// How time passes.
@@ -77,7 +67,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Outcome> {
         flags.store = Some(StoreUrl::Memory);
     }
     let settings = Settings::read(flags, args.config.as_deref(), &environment)?;
-    logging::start("info", args.log_json)?;
+    logging::start("info", settings.log_json)?;
     room::ask();
     let mut halt = signals::watch()?;
     let is_secure = settings.tls.is_some();
@@ -87,7 +77,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Outcome> {
     } else {
         None
     };
-    let server = serve::server_settings(settings, args.dev || !is_kept)?;
+    let is_dev = settings.is_dev || !is_kept;
+    let server = serve::server_settings(settings, is_dev)?;
     let emulator = Emulator::start(EmulatorSettings {
         scenario,
         listen: server.listen,
@@ -101,7 +92,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Outcome> {
         kinds: server.kinds,
     })
     .await?;
-    if args.dev || !is_kept {
+    if is_dev {
         let url = exports::server_url(emulator.address(), is_secure);
         tell_key(&url, emulator.key())?;
     }

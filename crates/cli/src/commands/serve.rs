@@ -18,24 +18,19 @@ pub(crate) struct Args {
     config: Option<PathBuf>,
     #[command(flatten)]
     flags: Layer,
-    /// If there is no key at all, make one, and print it for every dialect as export lines
-    #[arg(long)]
-    dev: bool,
-    /// Write the log as JSON; LONGRUN_LOG says how much of it
-    #[arg(long)]
-    log_json: bool,
 }
 
 /// Serves until a signal comes.
 pub(crate) async fn run(args: Args) -> anyhow::Result<Outcome> {
     let settings = Settings::read(args.flags, args.config.as_deref(), &environment)?;
-    logging::start("info", args.log_json)?;
+    logging::start("info", settings.log_json)?;
     room::ask();
     let mut halt = signals::watch()?;
     let store = settings.store.open().await?;
     let is_secure = settings.tls.is_some();
-    let server = Server::start(server_settings(settings, args.dev)?, store).await?;
-    if args.dev {
+    let is_dev = settings.is_dev;
+    let server = Server::start(server_settings(settings, is_dev)?, store).await?;
+    if is_dev {
         tell_key(
             &exports::server_url(server.address(), is_secure),
             server.dev_key(),

@@ -1,7 +1,7 @@
 //! `longrun worker`.
 
 use crate::client;
-use crate::environment::environment;
+use crate::environment::{environment, switch};
 use crate::usage::UsageError;
 use crate::{logging, signals};
 use longrun_model::limits::LEASE_MILLIS_MIN;
@@ -24,7 +24,7 @@ pub(crate) struct Args {
     /// How long an operation is ours when the server hears nothing of us
     #[arg(long, value_name = "MS", default_value = "15000", value_parser = clap::value_parser!(u64).range(LEASE_MILLIS_MIN.unsigned_abs()..))]
     lease_ms: u64,
-    /// Write the log as JSON; LONGRUN_LOG says how much of it
+    /// Write the log as JSON [env: LONGRUN_LOG_JSON; LONGRUN_LOG says how much of it]
     #[arg(long)]
     log_json: bool,
     #[command(flatten)]
@@ -37,7 +37,8 @@ pub(crate) struct Args {
 
 /// Works until a signal comes.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
-    logging::start("info", args.log_json)?;
+    let log_json = args.log_json || switch(&environment, "LONGRUN_LOG_JSON")?.unwrap_or(false);
+    logging::start("info", log_json)?;
     let runner = CommandRunner::new(args.command).map_err(|error| UsageError(error.to_string()))?;
     let client = args.server.client(&environment)?;
     let name = name();

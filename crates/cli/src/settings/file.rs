@@ -26,7 +26,9 @@ pub(super) struct File {
     tls_key: Option<PathBuf>,
     #[serde(rename = "master_key_file")]
     master_key: Option<PathBuf>,
-    pub(super) host_aliases: Vec<String>,
+    dev: Option<bool>,
+    log_json: Option<bool>,
+    host_aliases: Option<Vec<String>>,
     pub(super) kind: HashMap<String, Kind>,
     pub(super) account: HashMap<String, AccountShare>,
     pub(super) key: HashMap<String, KeyRate>,
@@ -180,6 +182,9 @@ impl File {
             tls_cert: self.tls_cert.clone(),
             tls_key: self.tls_key.clone(),
             master_key_file: self.master_key.clone(),
+            dev: self.dev,
+            log_json: self.log_json,
+            host_aliases: self.host_aliases.clone(),
         }
     }
 }
@@ -336,7 +341,10 @@ mod tests {
         );
         let file = file.unwrap();
         assert_eq!(file.layer().listen, Some("0.0.0.0:80".parse().unwrap()));
-        assert_eq!(file.host_aliases, ["bm.api.qcloud.com"]);
+        assert_eq!(
+            file.host_aliases.as_deref(),
+            Some(&["bm.api.qcloud.com".to_owned()][..])
+        );
         let stuck = StuckRule {
             queued_millis: 7,
             ..StuckRule::default()

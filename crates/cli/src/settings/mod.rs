@@ -4,7 +4,7 @@ mod executor;
 mod file;
 mod upstream;
 
-use crate::environment::{Environment, variable};
+use crate::environment::{Environment, switch, variable};
 use crate::usage::UsageError;
 use longrun_dialects::{Action, Catalogue};
 use longrun_model::StuckRule;
@@ -43,6 +43,15 @@ pub(crate) struct Layer {
     /// The file with the master key, 64 hexadecimal digits [env: LONGRUN_MASTER_KEY_FILE; LONGRUN_MASTER_KEY for the key itself]
     #[arg(long, value_name = "FILE")]
     pub(crate) master_key_file: Option<PathBuf>,
+    /// If there is no key at all, make one, and print it for every dialect as export lines; an emulator in memory always does [env: LONGRUN_DEV]
+    #[arg(long, num_args = 0, default_missing_value = "true")]
+    pub(crate) dev: Option<bool>,
+    /// Write the log as JSON [env: LONGRUN_LOG_JSON; LONGRUN_LOG says how much of it]
+    #[arg(long, num_args = 0, default_missing_value = "true")]
+    pub(crate) log_json: Option<bool>,
+    /// Hosts that clients may have signed although they connect to another one. Too many for a command line.
+    #[arg(skip)]
+    pub(crate) host_aliases: Option<Vec<String>>,
 }
 
 impl Layer {
@@ -53,6 +62,12 @@ impl Layer {
             tls_cert: variable(environment, "LONGRUN_TLS_CERT")?,
             tls_key: variable(environment, "LONGRUN_TLS_KEY")?,
             master_key_file: variable(environment, "LONGRUN_MASTER_KEY_FILE")?,
+            dev: switch(environment, "LONGRUN_DEV")?,
+            log_json: switch(environment, "LONGRUN_LOG_JSON")?,
+            host_aliases: environment("LONGRUN_HOST_ALIASES").map(|hosts| {
+                let hosts = hosts.split(',').map(|host| host.trim().to_owned());
+                hosts.filter(|host| !host.is_empty()).collect()
+            }),
         })
     }
 
@@ -63,6 +78,9 @@ impl Layer {
             tls_cert: self.tls_cert.or(weaker.tls_cert),
             tls_key: self.tls_key.or(weaker.tls_key),
             master_key_file: self.master_key_file.or(weaker.master_key_file),
+            dev: self.dev.or(weaker.dev),
+            log_json: self.log_json.or(weaker.log_json),
+            host_aliases: self.host_aliases.or(weaker.host_aliases),
         }
     }
 }
@@ -98,8 +116,12 @@ pub(crate) struct Settings {
     pub(crate) master_key: Option<MasterKey>,
     /// The file that it lies in, if that was named.
     pub(crate) master_key_file: Option<PathBuf>,
-    /// The key for development, if one shall be made.
+    /// What the key for development is to be, if one shall be made.
     pub(crate) dev: Dev,
+    /// Whether one shall be made if there is no key at all.
+    pub(crate) is_dev: bool,
+    /// Whether the log is JSON.
+    pub(crate) log_json: bool,
 }
 
 impl Settings {
@@ -130,7 +152,7 @@ impl Settings {
                 .store
                 .unwrap_or_else(|| StoreUrl::Sqlite(USUAL_STORE.into())),
             tls: tls(chosen.tls_cert, chosen.tls_key)?,
-            host_aliases: file.host_aliases,
+            host_aliases: chosen.host_aliases.unwrap_or_default(),
             catalogue: catalogue(file.action),
             kinds: file
                 .kind
@@ -154,6 +176,8 @@ impl Settings {
             master_key: master_key(environment)?,
             master_key_file: chosen.master_key_file,
             dev: dev(environment)?,
+            is_dev: chosen.dev.unwrap_or(false),
+            log_json: chosen.log_json.unwrap_or(false),
         })
     }
 
@@ -310,6 +334,38 @@ mod tests {
     }
 
     #[test]
+    fn what_can_be_switched_on_can_be_so_everywhere() {
+        let typed = Layer {
+            dev: Some(true),
+            log_json: Some(true),
+            ..Layer::default()
+        };
+        let none = Layer::default();
+        let variables = [
+            ("LONGRUN_DEV", "true"),
+            ("LONGRUN_LOG_JSON", "1"),
+            ("LONGRUN_HOST_ALIASES", "a.example, b.example"),
+        ];
+        let off = [("LONGRUN_DEV", "0"), ("LONGRUN_LOG_JSON", "false")];
+        let text = "dev = true\nlog_json = true\nhost_aliases = ['c.example']";
+        let named: &[&str] = &["a.example", "b.example"];
+        let in_file: &[&str] = &["c.example"];
+        for (flags, variables, text, on, hosts) in [
+            (&none, &[][..], "", false, &[][..]),
+            (&typed, &off[..], "", true, &[]),
+            (&none, &variables[..], "", true, named),
+            (&none, &variables[..], text, true, named),
+            (&none, &[], text, true, in_file),
+            (&none, &off[..], text, false, in_file),
+        ] {
+            let settings = settings(flags, variables, text).unwrap();
+            let found = (settings.is_dev, settings.log_json);
+            assert_eq!(found, (on, on), "{flags:?} {variables:?} {text}");
+            assert_eq!(settings.host_aliases, hosts, "{variables:?} {text}");
+        }
+    }
+
+    #[test]
     fn half_of_tls_is_refused_wherever_it_stands() {
         let both = [("LONGRUN_TLS_CERT", "c.pem"), ("LONGRUN_TLS_KEY", "k.pem")];
         for (variables, text, expected) in [
@@ -339,6 +395,11 @@ mod tests {
                 "LONGRUN_STORE",
                 "postgres://u:5ec4e7@h:port/d",
                 "LONGRUN_STORE: the address",
+            ),
+            (
+                "LONGRUN_DEV",
+                "maybe",
+                "LONGRUN_DEV: `maybe`: write true or false",
             ),
             ("LONGRUN_MASTER_KEY", "5ec4e7", "LONGRUN_MASTER_KEY: "),
             ("LONGRUN_DEV_KEY", "5ec4e7", "LONGRUN_DEV_KEY: "),
