@@ -4,7 +4,9 @@ use super::fresh::{WINDOW_MILLIS, check_nonce};
 use super::sign::{self, Covered, V3_ALGORITHM};
 use crate::form::Parameters;
 use crate::proof::sha256_hex;
-use crate::{Algorithm, Claim, Derivation, Fault, Identity, Options, Proof, Request, Texts, stamp};
+use crate::{
+    Algorithm, Claim, Derivation, Fault, Identity, Options, Proof, Request, Texts, stamp, wire,
+};
 use http::HeaderName;
 use std::borrow::Cow;
 
@@ -67,11 +69,10 @@ pub(super) fn claim<'a>(
             texts: texts(request, method, query, signed, body_hash, options),
             // A listed header that is absent and a body that is not the one that was signed are mismatches, whatever
             // the client made of them: nothing matches an empty signature.
-            signature: if is_whole {
-                read_signature(signature)
-            } else {
-                Vec::new()
-            },
+            signature: is_whole
+                .then(|| wire::read_digits(signature))
+                .flatten()
+                .map_or_else(Vec::new, Vec::from),
         }),
         session_token: token.map(Cow::Borrowed),
         project: None,
@@ -103,12 +104,6 @@ fn texts<'a>(
     Texts::new(text(request.host()), move |number| {
         aliases.get(number - 1).map(|alias| text(alias))
     })
-}
-
-/// The bytes of a signature, or none of one that cannot be any.
-fn read_signature(digits: &str) -> Vec<u8> {
-    let mut signature = vec![0; 32];
-    hex::decode_to_slice(digits, &mut signature).map_or_else(|_| Vec::new(), |()| signature)
 }
 
 struct Authorization<'a> {
@@ -175,7 +170,12 @@ fn check_covered(request: &Request, signed: &[Cow<str>]) -> Result<(), Fault> {
         .headers
         .keys()
         .filter(|name| name.as_str().starts_with("x-acs-"));
-    if !MUST_COVER.into_iter().all(covers) || !public.all(|name| covers(name.as_str())) {
+    // Both are sorted, so that one is found behind the one before it.
+    let mut rest = signed.iter();
+    let mut must = MUST_COVER.into_iter();
+    if !must.all(|name| rest.any(|signed| signed == name))
+        || !public.all(|name| covers(name.as_str()))
+    {
         return Err(Fault::MalformedCredentials(
             "SignedHeaders must list host and every x-acs- header, the action, the version, the date, the nonce and \
              the digest among them",

@@ -1,7 +1,7 @@
 //! The `Authorization` header. Two incompatible signatures share the name `SDK-HMAC-SHA256`; the word after it tells
 //! them apart: `Access=` for the flat form, `Credential=` for the scoped one. A third form has a name of its own.
 
-use crate::{Derivation, Fault};
+use crate::{Derivation, Fault, wire};
 use std::borrow::Cow;
 
 /// What the header says.
@@ -116,16 +116,13 @@ fn read_credential<'a>(algorithm: &str, text: &'a str) -> Result<(Form<'a>, &'a 
 }
 
 fn read_signature(text: &str) -> Result<[u8; 32], Fault> {
-    let mut signature = [0; 32];
     let lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
     // The service compares texts, so that upper-case digits would not do there either.
-    if lower && hex::decode_to_slice(text, &mut signature).is_ok() {
-        Ok(signature)
-    } else {
-        Err(Fault::MalformedCredentials(
+    wire::read_digits(text)
+        .filter(|_| lower)
+        .ok_or(Fault::MalformedCredentials(
             "a signature has 64 lower-case hexadecimal digits",
         ))
-    }
 }
 
 fn cut<'a>(text: &'a str, at: &str) -> Result<(&'a str, &'a str), Fault> {

@@ -4,7 +4,7 @@ use super::sign::{self, ALGORITHM, Covered, Scope, TERMINATOR};
 use crate::proof::sha256_hex;
 use crate::tencent::claim::Rules;
 use crate::tencent::{claim, parameters};
-use crate::{Algorithm, Claim, Fault, Identity, Options, Proof, Request, Texts, stamp};
+use crate::{Algorithm, Claim, Fault, Identity, Options, Proof, Request, Texts, stamp, wire};
 use http::Method;
 use longrun_model::Timestamp;
 use std::borrow::Cow;
@@ -131,10 +131,9 @@ fn check_signed(signed: &str) -> Result<(), Fault> {
 }
 
 fn read_signature(text: &str) -> Result<[u8; 32], Fault> {
-    let mut signature = [0; 32];
-    hex::decode_to_slice(text, &mut signature)
-        .map_err(|_| Fault::MalformedCredentials("a signature has 64 hexadecimal digits"))?;
-    Ok(signature)
+    wire::read_digits(text).ok_or(Fault::MalformedCredentials(
+        "a signature has 64 hexadecimal digits",
+    ))
 }
 
 /// The day that the key was derived for must be that of the time of signing.
