@@ -212,6 +212,13 @@ async fn commands_survive_a_server_that_is_killed() {
 fn executors_that_cannot_work_are_told_at_the_start() {
     let folder = TempDir::new().expect("there is room");
     let config = folder.path().join("longrun.toml");
+    for (name, scenario) in [
+        ("by_poll.toml", "[[rule]]\nscript = { ends_at_poll = 3 }"),
+        ("wrong.toml", "[[rule]]\nscript = { runs = 'soon' }"),
+    ] {
+        std::fs::write(folder.path().join(name), scenario).expect("it can be written");
+    }
+    let of_file = |name| format!("{{ script = '{}' }}", folder.path().join(name).display());
     for (executor, expected) in [
         (
             "{ command = ['/no/such/program'] }",
@@ -230,6 +237,15 @@ fn executors_that_cannot_work_are_told_at_the_start() {
             "`/no/such.pem` cannot be read",
         ),
         ("'shell'", "there is no executor `shell`"),
+        (
+            "{ script = '/no/such.toml' }",
+            "`/no/such.toml` cannot be read",
+        ),
+        (
+            &of_file("by_poll.toml"),
+            "`ends_at_poll` in a scenario is for `longrun emulate`",
+        ),
+        (&of_file("wrong.toml"), "wrong.toml:2: "),
     ] {
         std::fs::write(&config, format!("[kind.k]\nexecutor = {executor}"))
             .expect("it can be written");
@@ -244,4 +260,111 @@ fn executors_that_cannot_work_are_told_at_the_start() {
             "{executor}: {words}"
         );
     }
+}
+
+const SCENARIO: &str = "
+    [[rule]]
+    match = { resource = 'bad*' }
+    script = { queued = '0s', runs = '0s', end = 'failed', error = { code = 'Disk', reason = 'no room' } }
+    [[rule]]
+    match = { label = { flaky = 'yes' }, attempt = 1 }
+    script = { queued = '0s', runs = '0s', end = 'failed', error = { code = 'Busy', retryable = true } }
+    [[rule]]
+    match = { label = { stuck = 'yes' } }
+    script = { queued = '0s', runs = 'forever', progress = [{ after = '0s', percent = 40 }] }
+    [[rule]]
+    match = { label = { late = 'yes' } }
+    script = { queued = 'forever' }
+    [[rule]]
+    script = { queued = '1ms', runs = '2ms', output = { of = 'all' } }
+";
+
+/// The settings of a server whose operations a scenario carries out.
+fn scripted(folder: &TempDir) -> String {
+    let scenario = folder.path().join("scenario.toml");
+    std::fs::write(&scenario, SCENARIO).expect("the folder can be written to");
+    let scenario = scenario.display();
+    format!(
+        "[kind.usual]\nexecutor = 'script'\n\
+         [kind.told]\nexecutor = {{ script = '{scenario}', concurrency = 3 }}\n\
+         retry = {{ attempts = 2, pause_ms = 0 }}\n"
+    )
+}
+
+#[tokio::test]
+async fn a_script_carries_out_what_a_scenario_says() {
+    let folder = TempDir::new().expect("there is room");
+    let mut program = serve(&folder, &scripted(&folder));
+    let api = Api::new(&program);
+    let submit = async |kind: &str, resource: &str, label: Option<&str>| {
+        let labels = label.map_or(json!({}), |label| json!({ label: "yes" }));
+        let resources = json!([{ "id": resource }]);
+        let submission = json!({ "kind": kind, "labels": labels, "resources": resources });
+        api.submit_as(&submission).await["id"].clone()
+    };
+    // More than are carried out at once.
+    let cases = [
+        ("told", "a", None, "succeeded -: a=succeeded", 1),
+        ("told", "bad-1", None, "failed Disk: bad-1=failed", 1),
+        ("told", "b", Some("flaky"), "succeeded -: b=succeeded", 2),
+        ("told", "c", None, "succeeded -: c=succeeded", 1),
+        ("told", "d", Some("flaky"), "succeeded -: d=succeeded", 2),
+        ("usual", "e", None, "succeeded -: e=succeeded", 1),
+        ("usual", "bad-2", None, "succeeded -: bad-2=succeeded", 1),
+    ];
+    let mut submitted = Vec::new();
+    for (kind, resource, label, expected, attempts) in cases {
+        let id = submit(kind, resource, label).await;
+        submitted.push((id, expected, attempts));
+    }
+    for (id, expected, attempts) in submitted {
+        let ended = ended(&api, &id).await;
+        assert_eq!(in_short(&ended), expected);
+        assert_eq!(ended["attempt"], attempts, "{expected}");
+    }
+    for label in ["stuck", "late"] {
+        let id = submit("told", "a", Some(label)).await;
+        let id = id.as_str().expect("it has an id");
+        api.get_when(id, |one| one["status"] == "running").await;
+        if label == "stuck" {
+            api.get_when(id, |one| one["progress"]["percent"] == 40)
+                .await;
+        }
+        let cancel = format!("/api/v1/operations/{id}:cancel");
+        api.call(Method::POST, &cancel, None).await;
+        let ended = ended(&api, &json!(id)).await;
+        assert_eq!(ended["status"], "cancelled", "{label}");
+    }
+    program.check_unharmed("scripts");
+}
+
+/// What a server has begun is given back when it ends, and carried out by the next one.
+#[tokio::test]
+async fn a_script_gives_back_what_it_has_not_ended() {
+    let folder = TempDir::new().expect("there is room");
+    let program = serve(&folder, &scripted(&folder));
+    let api = Api::new(&program);
+    let stuck = json!({ "kind": "told", "labels": { "stuck": "yes" } });
+    let id = api.submit_as(&stuck).await["id"].clone();
+    let id = id.as_str().expect("it has an id");
+    api.get_when(id, |one| one["progress"]["percent"] == 40)
+        .await;
+    assert!(program.terminate().success());
+    let next = serve(&folder, &scripted(&folder));
+    let api = Api::new(&next);
+    let path = format!("/api/v1/operations/{id}/events");
+    let types = async || {
+        let history = api.call(Method::GET, &path, None).await;
+        let events = history["events"].as_array();
+        let events = events.expect("there is a history").iter();
+        events
+            .map(|event| event["type"].clone())
+            .collect::<Vec<_>>()
+    };
+    let expected = json!(["submitted", "leased", "reported", "released", "leased"]);
+    let found = eventually("the next lease", async || {
+        let found = types().await;
+        (found.len() >= 5).then_some(found)
+    });
+    assert_eq!(json!(found.await[..5]), expected);
 }

@@ -37,10 +37,12 @@
 
 mod calls;
 mod clock;
+mod executor;
 mod recorder;
 mod settings;
 mod stage;
 
+pub use executor::{ScriptExecutor, ScriptSettings, Unplayable};
 pub use longrun_scenario::{ReadError, Scenario};
 pub use recorder::Recorder;
 pub use settings::EmulatorSettings;

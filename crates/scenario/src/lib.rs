@@ -31,6 +31,7 @@ mod matching;
 mod plan;
 mod play;
 mod read;
+mod served;
 mod span;
 mod told;
 mod trace;

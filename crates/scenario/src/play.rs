@@ -174,6 +174,63 @@ impl Play {
         self.settle(key);
     }
 
+    /// An operation was handed over under a lease. It follows its script from the beginning, and first waits for as long
+    /// as the script has it wait.
+    pub fn hand_over(&mut self, operation: &Operation, dialect: &str, now: Timestamp) {
+        let waiting = Operation {
+            phase: Phase::Queued,
+            lease: None,
+            attempt: operation.attempt.saturating_sub(1),
+            ..operation.clone()
+        };
+        self.forget(operation.key);
+        self.observe(&waiting, dialect, now);
+    }
+
+    /// The operation is no longer carried out under the lease with this fence.
+    pub fn take_back(&mut self, key: OperationKey, fence: u64) {
+        if self.under(key, fence).is_some() {
+            self.forget(key);
+        }
+    }
+
+    /// The next deed of an operation that was handed over, if it is due at `now`. It has to be brought to an end with
+    /// [`Play::did`].
+    pub fn next_deed(&mut self, key: OperationKey, fence: u64, now: Timestamp) -> Option<Deed> {
+        self.under(key, fence)?;
+        self.take(key, now).map(|(_, deed)| deed)
+    }
+
+    /// A deed of an operation that was handed over has been done, as in [`Play::done`].
+    pub fn did(
+        &mut self,
+        (key, fence): (OperationKey, u64),
+        deed: Deed,
+        operation: Option<&Operation>,
+        now: Timestamp,
+    ) {
+        if self.under(key, fence).is_some() {
+            self.done(key, deed, operation, now);
+        }
+    }
+
+    /// When the next deed of an operation that was handed over falls due.
+    pub fn due_at(&mut self, key: OperationKey, fence: u64) -> Option<Timestamp> {
+        self.under(key, fence)?.due_at()
+    }
+
+    /// An operation that was handed over is to be cancelled.
+    pub fn cancel(&mut self, operation: &Operation, now: Timestamp) {
+        if let Some(part) = self.under(operation.key, operation.fence) {
+            part.cancel(operation, now);
+            self.settle(operation.key);
+        }
+    }
+
+    fn under(&mut self, key: OperationKey, fence: u64) -> Option<&mut Part> {
+        self.parts.get_mut(&key).filter(|part| part.fence == fence)
+    }
+
     fn is_next_attempt(&self, operation: &Operation) -> bool {
         let is_waiting = operation.phase == Phase::Queued;
         let part = self.parts.get(&operation.key);
@@ -215,7 +272,8 @@ impl Play {
 
     fn rule_for(&mut self, operation: &Operation, dialect: &str) -> (Place, Arc<Script>) {
         let subject = Subject::new(operation, dialect);
-        let is_first = operation.attempt == 0;
+        // One that is handed over again, after a lease that was lost, was counted as well.
+        let is_first = operation.attempt == 0 && operation.fence <= 1;
         let mut found = None;
         for (place, rule) in self.scenario.rules.iter().enumerate() {
             if !rule.matches.holds(&subject) {
@@ -402,17 +460,10 @@ impl Part {
                 self.begin(operation, now);
             }
             Phase::Cancelling if is_ours && !self.cancelled => {
-                self.cancelled = true;
                 if self.plan.is_none() && !self.busy {
                     self.begin(operation, now);
                 }
-                let pause = self
-                    .script
-                    .cancel
-                    .map_or(Some(0), |lasting| millis(lasting, &mut self.chance));
-                if let (Some(pause), Some(plan)) = (pause, &mut self.plan) {
-                    plan.cancel(now, pause);
-                }
+                self.give_in(now);
             }
             Phase::Queued | Phase::Running | Phase::Cancelling => (),
             Phase::Succeeded
@@ -422,6 +473,26 @@ impl Part {
             | Phase::Expired => {
                 self.plan = None;
             }
+        }
+    }
+
+    /// It is to be cancelled, whether the script has begun it or not.
+    fn cancel(&mut self, operation: &Operation, now: Timestamp) {
+        if !self.cancelled {
+            self.begin(operation, now);
+            self.give_in(now);
+        }
+    }
+
+    /// It ends soon, if the script has it give in.
+    fn give_in(&mut self, now: Timestamp) {
+        self.cancelled = true;
+        let pause = self
+            .script
+            .cancel
+            .map_or(Some(0), |lasting| millis(lasting, &mut self.chance));
+        if let (Some(pause), Some(plan)) = (pause, &mut self.plan) {
+            plan.cancel(now, pause);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What can be set.
 
-use crate::{CommandSettings, Duty, HttpSettings, MasterKey, Upstream};
+use crate::{CommandSettings, Duty, Executor, HttpSettings, MasterKey, Upstream};
 use longrun_dialects::Options;
 use longrun_model::{Exclusive, MixedEnd, Retry, StuckRule};
 use longrun_poller::Quota;
@@ -102,6 +102,8 @@ pub enum ExecutorSettings {
     Command(CommandSettings),
     /// A receiver, to which the server sends them.
     Http(HttpSettings),
+    /// An executor that whoever starts the server brings along.
+    Brought(Arc<dyn Executor>),
 }
 
 /// The account that stands for all that are not named.

@@ -1,5 +1,6 @@
 //! Who carries out the operations of a kind, as the file says it.
 
+use longrun_emulator::{Scenario, ScriptExecutor, ScriptSettings};
 use longrun_model::limits::{LEASE_MILLIS_MIN, SPAN_MILLIS_MAX};
 use longrun_server::{CommandSettings, ExecutorSettings, HttpSettings, SigningSecret};
 use serde::de::value::MapAccessDeserializer;
@@ -8,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use std::fmt;
 use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What stands behind `executor`: a word, or a table.
@@ -29,6 +31,7 @@ struct Table {
     pause_ms: Option<u64>,
     pause_max_ms: Option<u64>,
     ca: Option<PathBuf>,
+    script: Option<PathBuf>,
 }
 
 impl<'de> Deserialize<'de> for Executor {
@@ -43,17 +46,18 @@ impl<'de> Visitor<'de> for Words {
     type Value = ExecutorSettings;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("\"pull\", { command = [...] } or { http = \"https://...\" }")
+        formatter.write_str("\"pull\", \"script\", { command = [...] }, { http = \"https://...\" } or { script = \"FILE\" }")
     }
 
     fn visit_str<E: Error>(self, word: &str) -> Result<ExecutorSettings, E> {
         match word {
             "pull" => Ok(ExecutorSettings::Pull),
+            "script" => script(ScriptSettings::default()).map_err(E::custom),
             "command" | "http" => Err(E::custom(format!(
                 "`{word}` needs more to be said: write {{ {word} = ... }}"
             ))),
             other => Err(E::custom(format!(
-                "there is no executor `{other}`, but \"pull\", {{ command = [...] }} and {{ http = \"https://...\" }}"
+                "there is no executor `{other}`, but \"pull\", \"script\", {{ command = [...] }}, {{ http = \"https://...\" }} and {{ script = \"FILE\" }}"
             ))),
         }
     }
@@ -73,15 +77,17 @@ impl Table {
                 return Err(format!("`lease_ms` must lie between {min} and {max}"));
             }
         }
-        match (&self.command, &self.http) {
-            (Some(_), None) => self.command(),
-            (None, Some(_)) => self.http(),
-            (Some(_), Some(_)) => Err("it is either `command` or `http`".to_owned()),
-            (None, None) => Err("`command` or `http` is missing".to_owned()),
+        match (&self.command, &self.http, &self.script) {
+            (Some(_), None, None) => self.command(),
+            (None, Some(_), None) => self.http(),
+            (None, None, Some(_)) => self.script(),
+            (None, None, None) => Err("`command`, `http` or `script` is missing".to_owned()),
+            (_, _, _) => Err("it is one of `command`, `http` and `script`".to_owned()),
         }
     }
 
-    fn command(self) -> Result<ExecutorSettings, String> {
+    /// Refuses settings that are for a receiver only.
+    fn check_no_receiver(&self, here: &str) -> Result<(), String> {
         let foreign = [
             ("secret", self.secret.is_some()),
             ("secret_file", self.secret_file.is_some()),
@@ -92,8 +98,30 @@ impl Table {
             ("ca", self.ca.is_some()),
         ];
         if let Some((name, _)) = foreign.into_iter().find(|(_, is_there)| *is_there) {
-            return Err(format!("`{name}` is for `http`, and here is a `command`"));
+            return Err(format!("`{name}` is for `http`, and here is a `{here}`"));
         }
+        Ok(())
+    }
+
+    fn script(self) -> Result<ExecutorSettings, String> {
+        self.check_no_receiver("script")?;
+        let usual = ScriptSettings::default();
+        let path = self.script.unwrap_or_default();
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| format!("`{name}` cannot be read: {error}"))?;
+        let scenario = Scenario::read(&name, &text).map_err(|error| error.to_string())?;
+        script(ScriptSettings {
+            scenario,
+            concurrency: self
+                .concurrency
+                .map_or(usual.concurrency, |it| it.get().into()),
+            lease: self.lease_ms.map_or(usual.lease, Duration::from_millis),
+        })
+    }
+
+    fn command(self) -> Result<ExecutorSettings, String> {
+        self.check_no_receiver("command")?;
         let usual = CommandSettings::default();
         Ok(ExecutorSettings::Command(CommandSettings {
             command: self.command.unwrap_or_default(),
@@ -135,6 +163,11 @@ impl Table {
     }
 }
 
+fn script(settings: ScriptSettings) -> Result<ExecutorSettings, String> {
+    let executor = ScriptExecutor::new(settings).map_err(|error| error.to_string())?;
+    Ok(ExecutorSettings::Brought(Arc::new(executor)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,6 +193,11 @@ mod tests {
         };
         assert_eq!(command.command, ["sh", "{}"]);
         assert_eq!((command.concurrency, command.lease.as_secs()), (4, 2));
+        let by_script = read("\"script\"");
+        let Ok(ExecutorSettings::Brought(executor)) = by_script else {
+            panic!("it is a script: {by_script:?}");
+        };
+        assert_eq!(executor.name(), "script");
         let Ok(ExecutorSettings::Http(http)) = read(
             "{ http = \"https://h/x\", secret = \"0123456789abcdef\", tries = 3, timeout_ms = 5 }",
         ) else {
@@ -175,8 +213,11 @@ mod tests {
             ("5", "invalid type: integer `5`, expected \"pull\""),
             ("\"shell\"", "there is no executor `shell`"),
             ("\"http\"", "`http` needs more to be said"),
-            ("{}", "`command` or `http` is missing"),
-            ("{ command = [\"a\"], http = \"b\" }", "it is either"),
+            ("{}", "`command`, `http` or `script` is missing"),
+            ("{ command = [\"a\"], http = \"b\" }", "it is one of"),
+            ("{ script = \"a\", http = \"b\" }", "it is one of"),
+            ("{ script = \"a\", tries = 2 }", "`tries` is for `http`"),
+            ("{ script = \"/no/such\" }", "`/no/such` cannot be read"),
             ("{ command = [\"a\"], tries = 2 }", "`tries` is for `http`"),
             ("{ comand = [\"a\"] }", "unknown field `comand`"),
             (

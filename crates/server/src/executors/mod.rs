@@ -43,6 +43,12 @@ pub trait Executor: Send + Sync + 'static {
     fn run(self: Arc<Self>, host: Host) -> BoxFuture<'static, ()>;
 }
 
+impl fmt::Debug for dyn Executor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
 /// An executor, and the kinds of operation that are its own.
 #[derive(Clone)]
 pub struct Duty {
@@ -68,6 +74,7 @@ pub(crate) fn duties(settings: &mut Settings) -> Result<Vec<Duty>, StartError> {
     for (kind, special) in &settings.kinds {
         let executor: Arc<dyn Executor> = match &special.executor {
             ExecutorSettings::Pull => continue,
+            ExecutorSettings::Brought(executor) => Arc::clone(executor),
             ExecutorSettings::Command(command) => Arc::new(
                 CommandExecutor::new(command)
                     .map_err(|error| StartError::executor(kind, error.into()))?,
