@@ -114,6 +114,64 @@ async fn a_receiver_answers_at_once_or_later_or_not_at_all() {
     );
 }
 
+/// A certificate for these names and its key, in a folder.
+fn certificate(names: &[&str]) -> TempDir {
+    let folder = TempDir::new().expect("there is room");
+    let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+    let made = rcgen::generate_simple_self_signed(names).expect("it can be made");
+    for (name, pem) in [
+        ("certificate.pem", made.cert.pem()),
+        ("key.pem", made.signing_key.serialize_pem()),
+    ] {
+        std::fs::write(folder.path().join(name), pem).expect("it can be written");
+    }
+    folder
+}
+
+/// Nothing is handed to a receiver that does not prove who it is, and what is wrong with it is told.
+#[tokio::test]
+async fn a_receiver_proves_itself_by_its_certificate() {
+    let (good, other) = (certificate(&["127.0.0.1"]), certificate(&["127.0.0.1"]));
+    let elsewhere = certificate(&["receiver.example"]);
+    let text = |folder: &TempDir| folder.path().display().to_string();
+    for (shown, trusted, expected) in [
+        (&good, Some(&good), "succeeded -: a=succeeded {of:a}"),
+        (&good, Some(&other), "failed http-undelivered: a=failed"),
+        (&good, None, "failed http-undelivered: a=failed"),
+        (
+            &elsewhere,
+            Some(&elsewhere),
+            "failed http-undelivered: a=failed",
+        ),
+    ] {
+        let Some(stub) = Stub::run("receiver.py", Some(&text(shown))) else {
+            return;
+        };
+        let ca = trusted.map_or(String::new(), |folder| {
+            format!(", ca = '{}/certificate.pem'", text(folder))
+        });
+        let address = stub.address();
+        let settings = format!(
+            "[kind.now]\nexecutor = {{ http = 'https://{address}/now', secret = 'the secret of the tests', \
+             tries = 2, pause_ms = 1{ca} }}\n"
+        );
+        let folder = TempDir::new().expect("there is room");
+        let program = serve(&folder, &settings);
+        let api = Api::new(&program);
+        let resources = json!([{ "id": "a", "input": { "of": "a" } }]);
+        let submission = json!({ "kind": "now", "resources": resources });
+        let id = api.submit_as(&submission).await["id"].clone();
+        let ended = ended(&api, &id).await;
+        assert_eq!(in_short(&ended), expected, "{ended}");
+        let is_refused = expected.starts_with("failed");
+        let path = format!("/api/v1/operations/{}/events", id.as_str().expect("an id"));
+        let history = api.call(Method::GET, &path, None).await.to_string();
+        assert_eq!(history.contains("certificate"), is_refused, "{history}");
+        let tries = program.log().matches("not delivered").count();
+        assert_eq!(tries, usize::from(is_refused), "the first of two");
+    }
+}
+
 /// While nobody has taken an operation over, it can be cancelled, and handed back when the server ends.
 #[tokio::test]
 async fn a_delivery_that_is_repeated_heeds_orders() {

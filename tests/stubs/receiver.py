@@ -1,9 +1,9 @@
 """A receiver of operations that the executor `http` sends, written as a user would from docs/executors.md alone.
 
-    python3 -B receiver.py
+    python3 -B receiver.py [FOLDER]
 
 It writes the port that it listens on as one line to stdout, and plays until its stdin ends. The kind of an operation
-names the part. A delivery whose signature is not right gets 401, so a test that sees anything else has seen it accepted.
+names the part. With a folder it speaks TLS, with the `certificate.pem` and the `key.pem` in it. A delivery whose signature is not right gets 401, so a test that sees anything else has seen it accepted.
 Nothing here is shared with the program, and nothing but the standard library is used.
 """
 
@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import http.server
 import json
+import ssl
 import sys
 import threading
 import time
@@ -138,6 +139,10 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    if len(sys.argv) > 1:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[1] + "/certificate.pem", sys.argv[1] + "/key.pem")
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_port, flush=True)
     sys.stdin.read()
