@@ -1,8 +1,9 @@
 """Runs a command in a pseudo-terminal and tells, as one line of JSON, what it drew and how it ended.
 
-    python3 -B terminal.py [--interrupt-after WORD] COMMAND ARGUMENT ...
+    python3 -B terminal.py [--size ROWSxCOLUMNS] [--interrupt-after WORD] COMMAND ARGUMENT ...
 
-With --interrupt-after, Ctrl-C is typed once WORD has been drawn.
+The terminal has 40 rows of 120 columns unless --size says otherwise. With --interrupt-after, Ctrl-C is typed once WORD has
+been drawn.
 """
 
 import fcntl
@@ -20,14 +21,16 @@ PATIENCE = 60
 
 def main():
     arguments = sys.argv[1:]
-    word = None
+    word, size = None, (40, 120)
+    if arguments[0] == "--size":
+        size, arguments = tuple(map(int, arguments[1].split("x"))), arguments[2:]
     if arguments[0] == "--interrupt-after":
         word, arguments = arguments[1].encode(), arguments[2:]
     child, terminal = pty.fork()
     if child == 0:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
         os.environ["TERM"] = "xterm-256color"
         os.execv(arguments[0], arguments)
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     drawn = watch(terminal, word)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     print(json.dumps({"drawn": drawn.decode(errors="replace"), "status": status}))

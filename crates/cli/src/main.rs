@@ -18,6 +18,7 @@ mod room;
 mod settings;
 mod signals;
 mod table;
+mod terminal;
 mod usage;
 mod wait;
 

@@ -1,6 +1,9 @@
 //! Tables for people.
 
-/// Rows under a heading, each column as wide as its widest cell.
+/// The widest that a cell makes its column. What is longer moves what stands to its right in its own row alone.
+const CELL_CHARS_MAX: usize = 56;
+
+/// Rows under a heading, each column as wide as its widest cell but for cells that are very long.
 #[derive(Debug)]
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
@@ -26,10 +29,21 @@ impl Table {
 
     /// The table as text, without an end of the last line.
     pub(crate) fn text(&self) -> String {
+        self.text_with(CELL_CHARS_MAX)
+    }
+
+    /// The same for a terminal of this width, of which no column takes more than half for the sake of others' cells.
+    pub(crate) fn text_within(&self, width: usize) -> String {
+        self.text_with(CELL_CHARS_MAX.min(width / 2))
+    }
+
+    fn text_with(&self, cell_chars_max: usize) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+            let counts = cells.map(|cell| cell.chars().count());
+            let usual = counts.filter(|count| *count <= cell_chars_max);
+            usual.max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let lines = self.rows.iter().map(|row| {
@@ -71,6 +85,19 @@ mod tests {
             table.text(),
             "ID     STATUS  NOTE\ngröße  ok\nb      failed   [31mred line"
         );
+    }
+
+    #[test]
+    fn one_long_cell_moves_no_other_row() {
+        let mut table = Table::new(["ID", "STATUS"]);
+        table.row(["short".into(), "ok".into()]);
+        table.row(["0123456789".repeat(6), "failed".into()]);
+        let long = "0123456789".repeat(6);
+        let expected = format!("ID     STATUS\nshort  ok\n{long}  failed");
+        assert_eq!(table.text(), expected);
+        table.row(["0123456789".into(), "ok".into()]);
+        let within = table.text_within(18);
+        assert!(within.starts_with("ID     STATUS\nshort  ok\n"), "{within}");
     }
 
     #[test]

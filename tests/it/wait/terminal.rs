@@ -59,10 +59,116 @@ async fn bars_are_drawn_for_targets_and_resources() {
     );
     // What stands in the table at the end is no proof of what was drawn before.
     let (bars, table) = drawn.split_once("TARGET").expect("there is a table");
-    for words in ["tencent-bm:1 ", "tencent-bm:4 ", "cpm-1", "cpm-2"] {
+    for words in ["tencent-bm:1  ", "tencent-bm:4  ", "cpm-1", "cpm-2"] {
         assert!(bars.contains(words), "{words}: {bars:?}");
     }
     assert!(table.contains("tencent-bm:1  succeeded"), "{table:?}");
+}
+
+/// The lines that were drawn, without what moves the cursor.
+fn lines(drawn: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut rest = drawn.chars().peekable();
+    while let Some(char) = rest.next() {
+        let last = lines.last_mut().expect("there is one");
+        match char {
+            // A sequence begins with a bracket and ends with a letter.
+            '\u{1b}' => {
+                let is_over = |it: &char| it.is_ascii_alphabetic();
+                let _ = rest.by_ref().find(is_over);
+            }
+            '\r' | '\n' => lines.push(String::new()),
+            char => last.push(char),
+        }
+    }
+    lines
+}
+
+/// A line that is longer than the terminal is wide would move all below it.
+#[tokio::test]
+async fn nothing_is_drawn_beyond_a_narrow_terminal() {
+    let Some(stub) = Stub::start("tencent3") else {
+        return;
+    };
+    let place = Place::with_keys();
+    let arguments = [
+        "wait",
+        "--endpoint",
+        &stub.url,
+        "tencent-vpc3:481e9b6e-81d1-4859-b8cf-000000000001",
+        "tencent-vpc3:481e9b6e-81d1-4859-b8cf-000000000002",
+        "tencent-bm3:2",
+    ];
+    let size = ["--size", "24x40"];
+    let Some((drawn, status)) = in_terminal(&place, &size, &arguments).await else {
+        return;
+    };
+    assert_eq!(status, 1, "{drawn}");
+    let (bars, table) = drawn.split_once("TARGET").expect("there is a table");
+    // Full lines follow each other without a break: each name begins one.
+    for line in lines(bars) {
+        let mut begins = line.match_indices("tencent-");
+        let is_begin = |(at, _)| line[..at].chars().count().is_multiple_of(40);
+        assert!(begins.all(is_begin), "{line:?}");
+    }
+    // Names lose their middles, and bars that have no room leave their numbers.
+    for words in ["tencent-v…0000000002", "3/3 partial", "cpm-2"] {
+        assert!(bars.contains(words), "{words}: {bars}");
+    }
+    assert!(!bars.contains('█'), "{bars}");
+    let whole = "tencent-vpc3:481e9b6e-81d1-4859-b8cf-000000000002  failed";
+    assert!(table.contains(whole), "{table}");
+}
+
+/// Where there is no room for all targets, those that end go up, and the first line tells how many there are.
+#[tokio::test]
+async fn a_crowd_of_targets_is_counted() {
+    let Some(stub) = Stub::start("tencent3") else {
+        return;
+    };
+    let place = Place::with_keys();
+    let targets = ["1", "2", "3", "4", "5", "6", "8", "9"];
+    let targets = targets.map(|id| format!("tencent-bm3:{id}"));
+    let mut arguments = vec!["wait", "--endpoint", &stub.url];
+    arguments.extend(targets.iter().map(String::as_str));
+    let size = ["--size", "6x120"];
+    let Some((drawn, status)) = in_terminal(&place, &size, &arguments).await else {
+        return;
+    };
+    assert_eq!(status, 1, "{drawn}");
+    let (bars, _) = drawn.split_once("TARGET").expect("there is a table");
+    let lines = lines(bars);
+    let has = |words: &str| lines.iter().any(|line| line.trim_end().starts_with(words));
+    for words in [
+        "8 targets",
+        "tencent-bm3:1  succeeded",
+        "tencent-bm3:2  partial",
+        "tencent-bm3:4  failed",
+        "tencent-bm3:5  unknown: it is not known there",
+        "tencent-bm3:9  unreachable: asking again is of no use: UnsupportedRegion",
+    ] {
+        assert!(has(words), "{words}: {lines:#?}");
+    }
+    assert!(bars.contains("2 succeeded, 6 failed"), "{bars}");
+}
+
+/// What has no row of its own is counted.
+#[tokio::test]
+async fn resources_without_a_row_are_counted() {
+    let Some(stub) = Stub::start("tencent") else {
+        return;
+    };
+    let place = Place::with_keys();
+    let arguments = ["wait", "--endpoint", &stub.url, "tencent-bm:2"];
+    let size = ["--size", "5x120"];
+    let Some((drawn, status)) = in_terminal(&place, &size, &arguments).await else {
+        return;
+    };
+    assert_eq!(status, 3, "{drawn}");
+    let (bars, _) = drawn.split_once("TARGET").expect("there is a table");
+    assert!(bars.contains("cpm-1"), "{bars}");
+    assert!(bars.contains("2 more: 1 succeeded, 1 failed"), "{bars}");
+    assert!(!bars.contains("cpm-3"), "{bars}");
 }
 
 /// Ctrl-C ends the wait, not the task: what to type to go on is told, with what is left.

@@ -10,6 +10,7 @@ mod follow;
 mod once;
 pub(crate) mod plan;
 mod report;
+mod rows;
 mod screen;
 pub(crate) mod target;
 mod view;

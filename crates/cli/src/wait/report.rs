@@ -5,6 +5,7 @@ use super::target::Target;
 use super::view::View;
 use crate::out;
 use crate::table::Table;
+use crate::terminal;
 use std::io;
 
 /// How many resources of a target are listed.
@@ -28,7 +29,7 @@ pub(super) fn write(targets: &[Target], endings: &[Option<Ending>]) -> io::Resul
             bad_parts(&mut table, view);
         }
     }
-    out::line(&table.text())
+    out::line(&text_of(&table))
 }
 
 /// Writes how one target stands now, with all its resources.
@@ -48,7 +49,15 @@ pub(super) fn write_one(target: &Target, view: &View) -> io::Result<()> {
         let result = error.or(output).unwrap_or_default();
         table.row([format!("  {}", part.id), part.status.clone(), result]);
     }
-    out::line(&table.text())
+    out::line(&text_of(&table))
+}
+
+/// The table as it is best read where stdout leads.
+fn text_of(table: &Table) -> String {
+    match terminal::size(io::stdout()) {
+        Some(size) => table.text_within(size.columns),
+        None => table.text(),
+    }
 }
 
 fn output(ending: &Ending) -> Option<String> {

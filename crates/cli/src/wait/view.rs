@@ -41,6 +41,34 @@ pub(super) struct Count {
     pub(super) unfinished: u64,
 }
 
+impl Count {
+    /// Counts a resource.
+    pub(super) fn add(&mut self, part: &Part) {
+        match part.status.as_str() {
+            "succeeded" => self.succeeded += 1,
+            _ if part.has_ended() => self.failed += 1,
+            _ => self.unfinished += 1,
+        }
+    }
+
+    /// How many there are.
+    pub(super) const fn whole(self) -> u64 {
+        self.succeeded + self.failed + self.unfinished
+    }
+
+    /// How many there are of each sort, of which there are any.
+    pub(super) fn words(self) -> Vec<String> {
+        let counted = [
+            (self.succeeded, "succeeded"),
+            (self.failed, "failed"),
+            (self.unfinished, "unfinished"),
+        ];
+        let counted = counted.iter().filter(|(number, _)| *number > 0);
+        let words = counted.map(|(number, word)| format!("{number} {word}"));
+        words.collect()
+    }
+}
+
 impl Part {
     /// Whether nothing more will happen to it.
     pub(super) fn has_ended(&self) -> bool {
@@ -61,29 +89,18 @@ impl View {
     pub(super) fn count(&self) -> Count {
         let mut count = Count::default();
         for part in &self.resources {
-            match part.status.as_str() {
-                "succeeded" => count.succeeded += 1,
-                _ if part.has_ended() => count.failed += 1,
-                _ => count.unfinished += 1,
-            }
+            count.add(part);
         }
         count
     }
 
     /// The status, the tally, and what is said about it, in one line.
     pub(super) fn words(&self) -> String {
-        let count = self.count();
-        let counted = [
-            (count.succeeded, "succeeded"),
-            (count.failed, "failed"),
-            (count.unfinished, "unfinished"),
-        ];
-        let counted = counted.iter().filter(|(number, _)| *number > 0);
         let percent = self.percent.map(|percent| format!("{percent} %"));
         let error = self.error.as_ref().map(error_words);
         let said = error.or_else(|| self.message.clone());
         let words: Vec<String> = std::iter::once(self.status.clone())
-            .chain(counted.map(|(number, word)| format!("{number} {word}")))
+            .chain(self.count().words())
             .chain(percent)
             .chain(said)
             .collect();
