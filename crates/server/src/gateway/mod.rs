@@ -6,6 +6,7 @@
 //! operation, or its deadline. Secrets of upstreams stay here; a caller shows a key of ours.
 
 mod alias;
+mod beats;
 mod foreign;
 mod gate;
 mod known;

@@ -3,6 +3,7 @@
 //! It leases operations of kind `track` as a worker does, asks their clouds in the order of the [`Schedule`], and tells
 //! the engine what has changed. Its state is a cache: after a crash the operations are taken up again from the store.
 
+use super::beats::{beat_after, lease_millis};
 use super::known::{resumed, words};
 use super::looks::Looking;
 use super::telling::{News, Told, is_away, tell};
@@ -32,8 +33,6 @@ use tokio::task::AbortHandle;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How many polls may be on their way to one upstream.
 const POLLS_MAX: usize = 64;
-/// How long a lease lasts in a store that is ours alone, where a server that starts anew takes up what it held.
-const LEASE_MILLIS: i64 = 3_600_000;
 /// How long the engine may hold back its answer to a wish for operations.
 const LEASE_WAIT_MILLIS: i64 = 30_000;
 /// How long a cloud that refuses to tell is left alone.
@@ -265,7 +264,7 @@ impl Tracker {
             .and_then(|it| gateway.number(&it.upstream));
         let task = tracking.and_then(|it| it.target.parse::<Task>().ok());
         let now = self.app.engine.now();
-        let beats_at = now.plus_millis(lease_millis(&self.app) / 3);
+        let beats_at = beat_after(now, lease_millis(&self.app));
         let named = upstream.zip(task);
         let task = named
             .as_ref()
@@ -394,7 +393,7 @@ impl Tracker {
         let Some(tracked) = self.tracked.get_mut(&key) else {
             return;
         };
-        tracked.beats_at = now.plus_millis(lease_millis(&self.app) / 3);
+        tracked.beats_at = beat_after(now, lease_millis(&self.app));
         self.beats.insert((tracked.beats_at, key));
         let (app, fence) = (Arc::clone(&self.app), tracked.fence);
         let beating = async move {
@@ -550,14 +549,6 @@ impl Tracker {
 
 /// The name that leases are held under.
 const WORKER: &str = "gateway";
-
-fn lease_millis(app: &App) -> i64 {
-    if app.engine.is_shared() {
-        app.gateway.takeover_millis
-    } else {
-        LEASE_MILLIS
-    }
-}
 
 /// Waits for operations to follow.
 async fn lease(app: Arc<App>) -> Vec<Arc<Operation>> {
