@@ -57,8 +57,8 @@ struct World {
     crew: Crew,
     /// What reads the access keys that other servers change, if there may be any.
     reloading: Option<AbortHandle>,
-    /// Who follows tasks of other clouds, if there are any, and what ends it.
-    tracking: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+    /// Who follows tasks of other clouds, if there are any.
+    following: Option<Crew>,
 }
 
 impl Server {
@@ -189,13 +189,8 @@ impl World {
             .engine
             .is_shared()
             .then(|| tokio::spawn(reload_keys(Arc::clone(&app))).abort_handle());
-        let tracking = (!app.gateway.upstreams().is_empty()).then(|| {
-            let (stop, stopped) = oneshot::channel();
-            (
-                stop,
-                tokio::spawn(gateway::run(Arc::clone(&app), looks, stopped)),
-            )
-        });
+        let follows = !app.gateway.upstreams().is_empty();
+        let following = follows.then(|| Crew::start(&app, vec![gateway::duty(looks)]));
         let crew = Crew::start(&app, duties);
         let edge = Arc::new(Edge::new(Arc::clone(&app), surroundings.annex));
         Ok(Self {
@@ -204,7 +199,7 @@ impl World {
             dev_key,
             crew,
             reloading,
-            tracking,
+            following,
         })
     }
 
@@ -219,10 +214,9 @@ impl World {
     /// Waits for those who are still being served and for what has been begun here, commits what waits, and ends.
     async fn end<T>(self, served: impl Future<Output = T>) {
         let _ = tokio::join!(served, self.crew.end());
-        if let Some((stop, tracking)) = self.tracking {
-            // It may have ended by itself.
-            let _ = stop.send(());
-            let _ = tokio::time::timeout(HAND_BACK_TIMEOUT, tracking).await;
+        // Requests that are being served may look at tasks: whoever follows them ends last.
+        if let Some(following) = self.following {
+            let _ = tokio::time::timeout(HAND_BACK_TIMEOUT, following.end()).await;
         }
         let engine = Arc::clone(&self.app.engine);
         // Waits for the thread that commits, which is no thing to do on a thread of the runtime.

@@ -74,6 +74,11 @@ impl Host {
         }
     }
 
+    /// The server that it works in.
+    pub(crate) fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
     /// The kinds that are its own.
     pub fn kinds(&self) -> &[KindName] {
         &self.kinds

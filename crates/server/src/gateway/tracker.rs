@@ -1,6 +1,6 @@
 //! The one who asks: a single task for all that is followed.
 //!
-//! It leases operations of kind `track` as a worker does, asks their clouds in the order of the [`Schedule`], and tells
+//! It is an executor as any other: it leases operations of kind `track` from its host, asks their clouds in the order of the [`Schedule`], and tells
 //! the engine what has changed. Its state is a cache: after a crash the operations are taken up again from the store.
 
 use super::beats::{beat_after, lease_millis};
@@ -10,6 +10,7 @@ use super::telling::{News, Told, is_away, tell};
 use super::{Look, Looked, TRACK, Tracking, Upstream};
 use crate::app::App;
 use crate::clouds::{Polled, Task};
+use crate::executors::{Executor, Host};
 use crate::{SystemClock, chance};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
@@ -20,13 +21,12 @@ use longrun_model::{Command, Operation, OperationKey, Phase, Report, Timestamp, 
 use longrun_poller::{
     Answer, Breaker, Bucket, Fuse, Health, Key, LaneId, Next, Schedule, Turn, Watch,
 };
-use longrun_store::{Filter, LeaseWish, Sight};
+use longrun_store::Filter;
 use std::collections::{BTreeSet, HashMap};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::AbortHandle;
 
 /// How long one poll may take.
@@ -37,8 +37,6 @@ const POLLS_MAX: usize = 64;
 const LEASE_WAIT_MILLIS: i64 = 30_000;
 /// How long a cloud that refuses to tell is left alone.
 const REFUSED_MILLIS: i64 = 60_000;
-/// The pause before one who has ended by itself is followed by another one.
-const RESTART_PAUSE: Duration = Duration::from_secs(1);
 /// How long to wait for an order before looking again.
 const ORDER_MILLIS: i64 = 3_600_000;
 
@@ -71,21 +69,32 @@ enum Done {
     Beaten(OperationKey, u64, Result<(), EngineError>),
 }
 
-/// Follows tasks until it is told to stop. One who asks that has ended by itself is followed by another one, who takes
-/// up what is stored.
-pub(crate) async fn run(
-    app: Arc<App>,
-    mut looks: mpsc::UnboundedReceiver<Look>,
-    mut stop: oneshot::Receiver<()>,
-) {
-    loop {
-        let tracker = Tracker::new(Arc::clone(&app));
-        let running = AssertUnwindSafe(tracker.run(&mut looks, &mut stop));
-        if running.catch_unwind().await.is_ok() {
-            return;
+/// The executor of operations of the kind `track`: one who asks at a time, and what requests wish to know.
+pub(crate) struct Following {
+    looks: Mutex<mpsc::UnboundedReceiver<Look>>,
+}
+
+impl Following {
+    /// Will also answer these wishes.
+    pub(super) fn new(looks: mpsc::UnboundedReceiver<Look>) -> Self {
+        Self {
+            looks: Mutex::new(looks),
         }
-        tracing::error!("who follows the tasks of other clouds has ended: another one begins");
-        tokio::time::sleep(RESTART_PAUSE).await;
+    }
+}
+
+impl Executor for Following {
+    fn name(&self) -> &'static str {
+        WORKER
+    }
+
+    /// Whoever comes after one that has ended by itself takes up what is stored.
+    fn run(self: Arc<Self>, host: Host) -> BoxFuture<'static, ()> {
+        async move {
+            let mut looks = self.looks.lock().await;
+            Tracker::new(&host).run(&host, &mut looks).await;
+        }
+        .boxed()
     }
 }
 
@@ -106,7 +115,8 @@ pub(super) struct Tracker {
 
 impl Tracker {
     /// One who has not begun.
-    fn new(app: Arc<App>) -> Self {
+    fn new(host: &Host) -> Self {
+        let app = Arc::clone(host.app());
         let (orders, ordered) = mpsc::unbounded_channel();
         let mut schedule = Schedule::default();
         let now = app.engine.now();
@@ -136,13 +146,9 @@ impl Tracker {
     }
 
     /// Follows tasks until it is told to stop.
-    async fn run(
-        mut self,
-        looks: &mut mpsc::UnboundedReceiver<Look>,
-        stop: &mut oneshot::Receiver<()>,
-    ) {
+    async fn run(mut self, host: &Host, looks: &mut mpsc::UnboundedReceiver<Look>) {
         self.adopt().await;
-        let mut leasing = lease(Arc::clone(&self.app)).boxed();
+        let mut leasing = lease(host).boxed();
         loop {
             let now = self.app.engine.now();
             let wake = self.start_due(now);
@@ -154,7 +160,7 @@ impl Tracker {
             };
             tokio::select! {
                 leased = &mut leasing => {
-                    leasing = lease(Arc::clone(&self.app)).boxed();
+                    leasing = lease(host).boxed();
                     for operation in leased {
                         self.take_up(&operation);
                     }
@@ -163,7 +169,7 @@ impl Tracker {
                 Some(key) = self.ordered.recv() => self.tell(key, News::Order),
                 Some(look) = looks.recv() => self.look(look),
                 () = sleep => {}
-                _ = &mut *stop => break,
+                () = host.stopping() => break,
             }
         }
         drop(leasing);
@@ -206,7 +212,7 @@ impl Tracker {
                 };
                 let held = page.operations.iter().filter(|operation| {
                     let lease = operation.lease.as_ref();
-                    lease.is_some_and(|lease| lease.worker.as_str() == WORKER)
+                    lease.is_some_and(|lease| is_ours(lease.worker.as_str()))
                 });
                 for operation in held {
                     // A list has no resources. What cannot be read now comes when its lease has ended.
@@ -551,25 +557,19 @@ impl Tracker {
 const WORKER: &str = "gateway";
 
 /// Waits for operations to follow.
-async fn lease(app: Arc<App>) -> Vec<Arc<Operation>> {
-    if app.draining.load(Relaxed) {
+async fn lease(host: &Host) -> Vec<Arc<Operation>> {
+    if host.app().draining.load(Relaxed) {
         return std::future::pending().await;
     }
-    let wish = LeaseWish {
-        sight: Sight::All,
-        kinds: vec![TRACK.into()],
-        max: limits::LEASES_MAX,
-        worker: WORKER.into(),
-        length_millis: lease_millis(&app),
-    };
-    match app.engine.lease(wish, LEASE_WAIT_MILLIS).await {
-        Ok(leased) => leased,
-        // The cause is in the log.
-        Err(_) => {
-            tokio::time::sleep(PATIENCE / 10).await;
-            Vec::new()
-        }
-    }
+    let length = lease_millis(host.app());
+    host.lease(limits::LEASES_MAX, length, LEASE_WAIT_MILLIS)
+        .await
+}
+
+/// Whether a lease is one of a server's own, of this process or of another one: each is named after its process.
+fn is_ours(worker: &str) -> bool {
+    let rest = worker.strip_prefix(WORKER);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
 /// The task of an operation that names none.
