@@ -2,15 +2,20 @@
 //!
 //! A load stands for other machines, which take no processor of the server's. Where both share them, a thread that is
 //! woken by the other side's answer is put onto the very processor that the other side holds, and waits there for a
-//! slice of milliseconds to end: that is a time of the benchmark's own making.
+//! slice of milliseconds to end: that is a time of the benchmark's own making. So are the moments that other programs
+//! of the machine take: where it is allowed, polls and their bare server go before those.
 
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use crate::report::tell;
+use rustix::thread::{CpuSet, gettid, sched_getaffinity, sched_setaffinity};
+use std::process::{Command, Stdio};
 
 /// The processors that this thread may use, in two parts.
 pub(crate) struct Parts {
     all: CpuSet,
     load: CpuSet,
     server: CpuSet,
+    /// Whether what runs in a part goes before all other programs.
+    is_urgent: bool,
 }
 
 impl Parts {
@@ -24,10 +29,21 @@ impl Parts {
         let mut server = CpuSet::new();
         places.for_each(|place| server.set(place));
         Ok(Self {
+            is_urgent: false,
             server: if server.count() > 0 { server } else { all },
             all,
             load,
         })
+    }
+
+    /// The same, before all other programs, if that is allowed. Not for what writes to the disk: it waits for threads of
+    /// the kernel that go before nobody.
+    pub(crate) fn urgent(mut self) -> Self {
+        self.is_urgent = schedule("--fifo", "1") && schedule("--other", "0");
+        if !self.is_urgent {
+            tell("... `chrt` may not be used: times hold what other programs of the machine take");
+        }
+        self
     }
 
     /// Starts a server on its part, which it takes for the whole machine.
@@ -40,11 +56,33 @@ impl Parts {
         self.on(&self.load, load)
     }
 
-    /// Threads and processes that `work` starts have the same processors as the thread that starts them.
+    /// Does something on the whole machine that nothing else is to disturb.
+    pub(crate) fn alone<T>(&self, work: impl FnOnce() -> T) -> anyhow::Result<T> {
+        self.on(&self.all, work)
+    }
+
+    /// Threads and processes that `work` starts have the processors and the urgency of the thread that starts them.
     fn on<T>(&self, part: &CpuSet, work: impl FnOnce() -> T) -> anyhow::Result<T> {
         sched_setaffinity(None, part)?;
+        if self.is_urgent {
+            schedule("--fifo", "1");
+        }
         let done = work();
+        if self.is_urgent {
+            schedule("--other", "0");
+        }
         sched_setaffinity(None, &self.all)?;
         Ok(done)
     }
+}
+
+/// Has the kernel schedule this thread so; whether it does.
+fn schedule(policy: &str, priority: &str) -> bool {
+    let thread = gettid().as_raw_nonzero().to_string();
+    let done = Command::new("chrt")
+        .args([policy, "--pid", priority, &thread])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    done.is_ok_and(|status| status.success())
 }

@@ -39,7 +39,7 @@ const QUANTILES: [f64; 3] = [0.5, 0.99, 0.999];
 /// Polls at parts of the highest rate. What is due while all connections are busy waits, and that counts. The bare
 /// server is asked as often as longrun: what it takes at that rate nobody does better on this machine.
 fn polls(plan: &Plan) -> anyhow::Result<()> {
-    let (store, parts) = (plan.store()?, Parts::of_this_machine()?);
+    let (store, parts) = (plan.store()?, Parts::of_this_machine()?.urgent());
     let longrun = parts.server(|| plan.start(&store.url()))??;
     let operation = setup::finished_operation(longrun.address)?;
     let polls = setup::signed_polls("tencent-bm", longrun.address, &operation, 64)?;
@@ -55,23 +55,26 @@ fn polls(plan: &Plan) -> anyhow::Result<()> {
     };
     // One round to warm the bare one up as well.
     at(bare.address, &bare_requests, most / 2.0)?;
-    let stalls = (0..rounds).map(|_| limits::stall(seconds));
+    let stalls = (0..rounds).map(|_| parts.alone(|| limits::stall(seconds))?);
     let stalls = stalls.collect::<anyhow::Result<_>>()?;
     let name = "latency poll, of the machine alone, p99";
     plan.report.add(Figure::median(name, stalls, "us"))?;
     let name = "latency poll, highest rate";
     plan.report.add(Figure::median(name, vec![most], "1/s"))?;
     let mut curves = QUANTILES.map(|quantile| (quantile, Vec::new()));
-    for part in LOADS {
-        let rate = most * f64::from(part) / 100.0;
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        for _ in 0..rounds {
-            theirs.push(at(bare.address, &bare_requests, rate)?);
-            ours.push(at(longrun.address, &requests, rate)?);
+    let rate_at = |part| most * f64::from(part) / 100.0;
+    let mut loads = LOADS.map(|part| (part, Vec::new(), Vec::new()));
+    // Each load in each round: a bad moment of the machine is met by one round of several loads, not by all of one.
+    for _ in 0..rounds {
+        for (part, theirs, ours) in &mut loads {
+            theirs.push(at(bare.address, &bare_requests, rate_at(*part))?);
+            ours.push(at(longrun.address, &requests, rate_at(*part))?);
         }
+    }
+    for (part, theirs, ours) in loads {
         for (quantile, points) in &mut curves {
             let times = of_rounds(&ours, *quantile);
-            points.push((rate, Figure::median("", times, "us").value));
+            points.push((rate_at(part), Figure::median("", times, "us").value));
         }
         let name = format!("latency poll at {part} % of the highest rate");
         let target = (part == 50).then_some(Target::AtMost {
