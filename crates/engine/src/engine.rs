@@ -345,8 +345,21 @@ impl Engine {
         key: OperationKey,
         account: Option<&Account>,
     ) -> Result<Arc<Operation>, EngineError> {
+        self.get_if(key, |operation| {
+            account.is_none_or(|account| operation.account == *account)
+        })
+        .await
+    }
+
+    /// The operation with this key and all its resources, if it exists for whoever asks. For others it never did, not
+    /// even when it is gone.
+    pub async fn get_if(
+        &self,
+        key: OperationKey,
+        exists: impl FnOnce(&Operation) -> bool,
+    ) -> Result<Arc<Operation>, EngineError> {
         let operation = self.read(key).await?;
-        if account.is_some_and(|account| operation.account != *account) {
+        if !exists(&operation) {
             return Err(EngineError::NotFound);
         }
         // What has expired is gone from that moment on, even if nobody has swept it away yet.

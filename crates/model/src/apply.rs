@@ -187,7 +187,8 @@ fn count(operation: &mut Operation, status: ResourceStatus, more: u32) {
     }
 }
 
-/// Leaves only what tells "was there" from "never was": the key, the account, the phase and the tally.
+/// Leaves only what tells "was there" from "never was", and whom that may be told: the key, the account, the project,
+/// the phase and the tally.
 fn remove(operation: &mut Operation) {
     operation.removed = true;
     operation.labels.clear();

@@ -147,15 +147,12 @@ impl App {
             OperationRef::Number(number) => OperationKey::new(*number),
             OperationRef::Text(text) => self.ids.key(text),
         };
-        let operation = self
-            .engine
-            .get(operation_key.ok_or(Fault::NotFound)?, key.confined_to())
-            .await;
-        let operation = operation.map_err(|error| fault(&error))?;
-        if is_visible(&operation, key, project) {
-            Ok(operation)
-        } else {
-            Err(Fault::NotFound)
-        }
+        let exists = |operation: &Operation| {
+            key.has_account_of(operation) && is_visible(operation, key, project)
+        };
+        self.engine
+            .get_if(operation_key.ok_or(Fault::NotFound)?, exists)
+            .await
+            .map_err(|error| fault(&error))
     }
 }

@@ -5,7 +5,7 @@ use super::{OPERATOR, digest};
 use crate::master_key::MasterKey;
 use crate::policy::{Ask, Decision, Policy};
 use longrun_dialects::{Dialect, Fault, Proof, identity};
-use longrun_model::{Account, ProjectId, Timestamp};
+use longrun_model::{Account, Operation, ProjectId, Timestamp};
 use longrun_store::{AccessKey, Sight, User};
 use parking_lot::RwLock;
 use sha2::{Digest, Sha256};
@@ -53,6 +53,12 @@ impl Key {
     /// The account that it is confined to; none for operators.
     pub(crate) fn confined_to(&self) -> Option<&Account> {
         (self.account.as_str() != OPERATOR).then_some(&self.account)
+    }
+
+    /// Whether the operation is of an account that the key acts for.
+    pub(crate) fn has_account_of(&self, operation: &Operation) -> bool {
+        self.confined_to()
+            .is_none_or(|account| *account == operation.account)
     }
 
     /// What it sees of the operations, whatever a token was made for.

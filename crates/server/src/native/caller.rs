@@ -139,20 +139,19 @@ impl Caller {
             Some(key) => self
                 .app
                 .engine
-                .get(key, self.key.confined_to())
+                .get_if(key, |operation| {
+                    self.key.has_account_of(operation) && self.works_on(operation)
+                })
                 .await
                 .map_err(Problem::from),
             None => Err(Problem::NotFound),
         };
         match found {
-            Ok(operation) if self.works_on(&operation) => {
+            Ok(operation) => {
                 self.allow_on(action, &operation)?;
                 Ok(operation)
             }
             // Whoever may not ask is not told either what does not exist.
-            Ok(_) => self
-                .allow(action, Target::new("operation", id))
-                .and(Err(Problem::NotFound)),
             Err(problem) => self
                 .allow(action, Target::new("operation", id))
                 .and(Err(problem)),

@@ -152,6 +152,7 @@ pub(crate) fn a_removed_operation_leaves_a_tombstone(bed: &mut Bed) {
         let submission = Submission {
             labels: vec![("team".into(), "blue".into())],
             input: Some(Json::from_checked("1")),
+            project: Some("p1".into()),
             ..under(operation(count), &format!("k{count}"), 1)
         };
         let key = bed.submit(submission);
@@ -166,6 +167,8 @@ pub(crate) fn a_removed_operation_leaves_a_tombstone(bed: &mut Bed) {
         bed.reopen();
         let found = bed.get(key);
         assert!(found.removed && found.labels.is_empty() && found.input.is_none());
+        // Whom it may be told that it was there.
+        assert_eq!(found.project, Some("p1".into()));
         assert_eq!(
             (found.phase, found.tally.cancelled as usize),
             (Phase::Cancelled, count)

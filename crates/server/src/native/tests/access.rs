@@ -424,3 +424,41 @@ async fn reports_are_allowed_one_by_one() {
     assert_eq!(answer.at("/reports/0/reason"), "forbidden");
     assert_eq!(answer.at("/reports/1/accepted"), true);
 }
+
+/// Who could not see an operation is not told either that it was there.
+#[tokio::test]
+async fn what_is_gone_is_gone_only_for_those_who_saw_it() {
+    let bench = Bench::new().await;
+    let operator = bench.key("*", &[], None).await;
+    let elsewhere = bench.key("acme", &["p2"], None).await;
+    let stranger = bench.key("other", &["p1"], None).await;
+    let deleted = bench.submit(json!({"kind": "k", "project": "p1"})).await;
+    let expired = json!({"kind": "k", "project": "p1", "retention_ms": 0});
+    let expired = bench.submit(expired).await;
+    for id in [&deleted, &expired] {
+        let path = format!("/api/v1/operations/{id}:cancel");
+        assert_eq!(bench.call("POST", path).send().await.status, 200);
+    }
+    let path = format!("/api/v1/operations/{deleted}");
+    assert_eq!(bench.call("DELETE", path).send().await.status, 204);
+    for (token, status) in [
+        (&bench.token, 410),
+        (&operator, 410),
+        (&elsewhere, 404),
+        (&stranger, 404),
+    ] {
+        for id in [&deleted, &expired] {
+            for (method, rest) in [
+                ("GET", ""),
+                ("GET", "/events"),
+                ("GET", "/resources"),
+                ("POST", ":cancel"),
+                ("DELETE", ""),
+            ] {
+                let path = format!("/api/v1/operations/{id}{rest}");
+                let answer = bench.call(method, &*path).token(token).send().await;
+                assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+            }
+        }
+    }
+}
