@@ -25,7 +25,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         Location::File(path) => path,
         Location::Database(_) => {
             let text = "a postgres:// store is backed up with the tools of its database: pg_dump, or a base backup with \
-                        its archived log; docs/operating.md tells how";
+                        its archived log; docs/postgresql.md tells how";
             return Err(UsageError(text.to_owned()).into());
         }
     };

@@ -34,7 +34,9 @@ async fn what_is_described_exists() {
 fn what_is_described_stands_in_the_pages() {
     let pages = [
         include_str!("../../../../../docs/native-api.md"),
+        include_str!("../../../../../docs/kinds.md"),
         include_str!("../../../../../docs/operating.md"),
+        include_str!("../../../../../docs/postgresql.md"),
     ]
     .concat();
     let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
