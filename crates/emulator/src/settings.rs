@@ -9,8 +9,7 @@ use longrun_model::{Idempotency, Json, NewResource, OperationKey, Submission, Ti
 use longrun_scenario::file::{Key, Shelf, Submitted};
 use longrun_scenario::{Play, Scenario};
 use longrun_server::{
-    DEV_ACCOUNT, DEV_PROJECT, Dev, ExecutorSettings, KeyWish, KindSettings, MasterKey, Settings,
-    ShelfWish, Tls,
+    DEV_ACCOUNT, DEV_PROJECT, Dev, KeyWish, KindSettings, MasterKey, Settings, ShelfWish, Tls,
 };
 use longrun_store::{MemoryStore, Store};
 use std::collections::{BTreeSet, HashMap};
@@ -127,7 +126,7 @@ impl EmulatorSettings {
                 dev: self.dev.clone(),
                 master_key: self.master_key.clone(),
                 dialects: self.dialects.clone(),
-                kinds: self.kinds.iter().map(scripted).collect(),
+                kinds: self.kinds.clone(),
                 ..Settings::default()
             },
             store,
@@ -138,18 +137,6 @@ impl EmulatorSettings {
             id_secret: ID_SECRET,
         })
     }
-}
-
-/// The same kind, which nobody carries out but a script.
-fn scripted((name, kind): (&String, &KindSettings)) -> (String, KindSettings) {
-    let executor = ExecutorSettings::Pull;
-    (
-        name.clone(),
-        KindSettings {
-            executor,
-            ..kind.clone()
-        },
-    )
 }
 
 fn is_numbered(one: &Submitted) -> bool {

@@ -18,6 +18,7 @@ mod executors;
 mod gateway;
 mod identity;
 mod keys;
+mod kinds;
 mod listen;
 mod lockout;
 mod master_key;
@@ -39,23 +40,22 @@ mod surroundings;
 
 pub use clock::SystemClock;
 pub use executors::{
-    CommandExecutor, CommandSettings, Duty, Executor, Hold, Host, HostLine, HttpExecutor,
-    HttpSettings, Lost, SigningSecret, UnusableReceiver,
+    CommandExecutor, CommandSettings, Executor, Hold, Host, HostLine, HttpExecutor, HttpSettings,
+    Lost, SigningSecret, UnusableReceiver,
 };
 pub use gateway::{Callers, Upstream};
 pub use keys::{
     KeyError, KeyInfo, KeyWish, NewKey, NewUser, UserWish, add_key, list_keys, remove_key,
     set_user, switch_key,
 };
+pub use kinds::KindSettings;
 pub use longrun_poller::Quota;
 pub use longrun_store::Share;
 pub use master_key::{MasterKey, MasterKeyError};
 pub use moving::migrate;
 pub use policy::PolicyError;
 pub use server::{DEV_ACCOUNT, DEV_PROJECT, Server};
-pub use settings::{
-    Dev, ExecutorSettings, KindSettings, Settings, TAKEOVER_MS_USUAL, TOKEN_MS_USUAL, Tls,
-};
+pub use settings::{Dev, ExecutorSettings, Settings, TAKEOVER_MS_USUAL, TOKEN_MS_USUAL, Tls};
 pub use start_error::StartError;
 pub use store_url::{NoStore, StoreUrl};
 pub use surroundings::{

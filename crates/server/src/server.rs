@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::edge::{Door, Edge};
-use crate::executors::{self, Crew};
+use crate::executors::{Crew, Duty};
 use crate::gateway::{self, Gateway};
 use crate::identity::Identity;
 use crate::keys::{self, KeyRing, KeyWish, NewKey, UserWish};
@@ -133,11 +133,11 @@ impl Server {
 
 impl World {
     async fn begin(
-        mut settings: Settings,
+        settings: Settings,
         store: Arc<dyn Store>,
         surroundings: Surroundings,
     ) -> Result<Self, StartError> {
-        let duties = executors::duties(&mut settings)?;
+        let duties = Duty::all(&settings.executors)?;
         let engine = Arc::new(Engine::start(store, surroundings.clock));
         engine.limit(settings.limits());
         let id_secret = surroundings.id_secret.unwrap_or_else(chance::secret_bytes);

@@ -1,8 +1,8 @@
 //! What can be set.
 
-use crate::{CommandSettings, Duty, Executor, HttpSettings, MasterKey, Upstream};
+use crate::{CommandSettings, Executor, HttpSettings, KindSettings, MasterKey, Upstream};
 use longrun_dialects::Options;
-use longrun_model::{Exclusive, MixedEnd, Retry, StuckRule};
+use longrun_model::StuckRule;
 use longrun_poller::Quota;
 use longrun_store::{Limits, Share};
 use std::collections::HashMap;
@@ -31,8 +31,9 @@ pub struct Settings {
     pub rates: HashMap<String, Quota>,
     /// From when on an operation counts as stuck.
     pub stuck: StuckRule,
-    /// Executors besides those that the kinds name.
-    pub executors: Vec<Duty>,
+    /// Who carries out operations, by their kinds. Kinds that are not named are left to workers, which ask for them over
+    /// the native API.
+    pub executors: HashMap<String, ExecutorSettings>,
     /// For how long a token of the identity service is good, in milliseconds.
     pub token_ms: i64,
     /// The clouds that tasks are followed in.
@@ -73,31 +74,9 @@ impl std::fmt::Debug for Dev {
     }
 }
 
-/// What is special about a kind of operation.
-#[derive(Clone, Debug, Default)]
-pub struct KindSettings {
-    /// What a mixed end counts as, where a dialect knows no third word.
-    pub mixed_end: MixedEnd,
-    /// How long results are kept, when the submitter does not say.
-    pub retention_ms: Option<i64>,
-    /// How long the work may take, when the submitter does not say.
-    pub deadline_ms: Option<i64>,
-    /// How many of them may run at once.
-    pub running_max: Option<u32>,
-    /// When failed work is tried again; without it, never, and lost leases are not counted.
-    pub retry: Option<Arc<Retry>>,
-    /// That such operations do not share their resources.
-    pub exclusive: Option<Arc<Exclusive>>,
-    /// Who carries them out.
-    pub executor: ExecutorSettings,
-}
-
 /// Who carries out the operations of a kind.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub enum ExecutorSettings {
-    /// Workers, which ask for them over the native API, or an executor of [`Settings::executors`].
-    #[default]
-    Pull,
     /// The server, by running a command for each resource.
     Command(CommandSettings),
     /// A receiver, to which the server sends them.
@@ -139,7 +118,7 @@ impl Default for Settings {
             accounts: HashMap::new(),
             rates: HashMap::new(),
             stuck: StuckRule::default(),
-            executors: Vec::new(),
+            executors: HashMap::new(),
             token_ms: TOKEN_MS_USUAL,
             upstreams: Vec::new(),
             takeover_ms: TAKEOVER_MS_USUAL,

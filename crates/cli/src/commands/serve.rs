@@ -65,7 +65,7 @@ pub(super) fn server_settings(
         accounts: settings.accounts,
         rates: settings.rates,
         stuck: settings.stuck,
-        executors: Vec::new(),
+        executors: settings.executors,
         token_ms: settings.token_ms,
         upstreams: settings.upstreams,
         takeover_ms: settings.takeover_ms,

@@ -12,9 +12,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What stands behind `executor`: a word, or a table.
+/// What stands behind `executor`: a word, or a table. None if it is left to workers.
 #[derive(Debug, Default)]
-pub(super) struct Executor(pub(super) ExecutorSettings);
+pub(super) struct Executor(pub(super) Option<ExecutorSettings>);
 
 /// All that can stand in the table.
 #[derive(Debug, Deserialize)]
@@ -43,16 +43,18 @@ impl<'de> Deserialize<'de> for Executor {
 struct Words;
 
 impl<'de> Visitor<'de> for Words {
-    type Value = ExecutorSettings;
+    type Value = Option<ExecutorSettings>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("\"pull\", \"script\", { command = [...] }, { http = \"https://...\" } or { script = \"FILE\" }")
     }
 
-    fn visit_str<E: Error>(self, word: &str) -> Result<ExecutorSettings, E> {
+    fn visit_str<E: Error>(self, word: &str) -> Result<Self::Value, E> {
         match word {
-            "pull" => Ok(ExecutorSettings::Pull),
-            "script" => script(ScriptSettings::default()).map_err(E::custom),
+            "pull" => Ok(None),
+            "script" => script(ScriptSettings::default())
+                .map(Some)
+                .map_err(E::custom),
             "command" | "http" => Err(E::custom(format!(
                 "`{word}` needs more to be said: write {{ {word} = ... }}"
             ))),
@@ -62,9 +64,9 @@ impl<'de> Visitor<'de> for Words {
         }
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ExecutorSettings, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
         let table = Table::deserialize(MapAccessDeserializer::new(map))?;
-        table.settings().map_err(A::Error::custom)
+        table.settings().map(Some).map_err(A::Error::custom)
     }
 }
 
@@ -177,7 +179,7 @@ mod tests {
         executor: Executor,
     }
 
-    fn read(text: &str) -> Result<ExecutorSettings, String> {
+    fn read(text: &str) -> Result<Option<ExecutorSettings>, String> {
         toml::from_str(&format!("executor = {text}"))
             .map(|kind: Kind| kind.executor.0)
             .map_err(|error| error.message().to_owned())
@@ -185,8 +187,8 @@ mod tests {
 
     #[test]
     fn an_executor_is_a_word_or_a_table() {
-        assert!(matches!(read("\"pull\""), Ok(ExecutorSettings::Pull)));
-        let Ok(ExecutorSettings::Command(command)) =
+        assert!(matches!(read("\"pull\""), Ok(None)));
+        let Ok(Some(ExecutorSettings::Command(command))) =
             read("{ command = [\"sh\", \"{}\"], concurrency = 4, lease_ms = 2000 }")
         else {
             panic!("it is a command");
@@ -194,11 +196,11 @@ mod tests {
         assert_eq!(command.command, ["sh", "{}"]);
         assert_eq!((command.concurrency, command.lease.as_secs()), (4, 2));
         let by_script = read("\"script\"");
-        let Ok(ExecutorSettings::Brought(executor)) = by_script else {
+        let Ok(Some(ExecutorSettings::Brought(executor))) = by_script else {
             panic!("it is a script: {by_script:?}");
         };
         assert_eq!(executor.name(), "script");
-        let Ok(ExecutorSettings::Http(http)) = read(
+        let Ok(Some(ExecutorSettings::Http(http))) = read(
             "{ http = \"https://h/x\", secret = \"0123456789abcdef\", tries = 3, timeout_ms = 5 }",
         ) else {
             panic!("it is a receiver");

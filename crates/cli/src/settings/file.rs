@@ -128,7 +128,7 @@ pub(super) struct Kind {
     deadline_ms: Option<i64>,
     running_max: Option<u32>,
     retry: Option<Retries>,
-    executor: Executor,
+    pub(super) executor: Executor,
     one_per_resource: Option<OnePerResource>,
     one_per_resource_among: Box<str>,
 }
@@ -200,7 +200,6 @@ impl From<Kind> for KindSettings {
             deadline_ms: kind.deadline_ms,
             running_max: kind.running_max,
             retry: kind.retry.map(|retry| Arc::new(retry.into())),
-            executor: kind.executor.0,
             exclusive: kind.one_per_resource.map(|one| {
                 Arc::new(Exclusive {
                     group: kind.one_per_resource_among,

@@ -9,8 +9,8 @@ use crate::usage::UsageError;
 use longrun_dialects::{Action, Catalogue};
 use longrun_model::StuckRule;
 use longrun_server::{
-    Dev, KindSettings, MasterKey, Quota, Share, StoreUrl, TAKEOVER_MS_USUAL, TOKEN_MS_USUAL, Tls,
-    Upstream,
+    Dev, ExecutorSettings, KindSettings, MasterKey, Quota, Share, StoreUrl, TAKEOVER_MS_USUAL,
+    TOKEN_MS_USUAL, Tls, Upstream,
 };
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -100,6 +100,8 @@ pub(crate) struct Settings {
     pub(crate) catalogue: Arc<Catalogue>,
     /// What is special about some kinds of operation.
     pub(crate) kinds: HashMap<String, KindSettings>,
+    /// Who carries out operations besides workers, by their kinds.
+    pub(crate) executors: HashMap<String, ExecutorSettings>,
     /// What accounts may have of the workers.
     pub(crate) accounts: HashMap<String, Share>,
     /// How often keys may call.
@@ -146,6 +148,13 @@ impl Settings {
     fn merge(flags: Layer, environment: Environment, file: file::File) -> Result<Self, UsageError> {
         let weaker = Layer::of_environment(environment)?.or(file.layer());
         let chosen = flags.or(weaker);
+        let mut executors = HashMap::new();
+        let kind = |(name, mut kind): (String, file::Kind)| {
+            let executor = kind.executor.0.take();
+            executors.extend(executor.map(|executor| (name.clone(), executor)));
+            (name, kind.into())
+        };
+        let kinds = file.kind.into_iter().map(kind).collect();
         Ok(Self {
             listen: chosen.listen.unwrap_or_else(usual_listen),
             store: chosen
@@ -154,11 +163,8 @@ impl Settings {
             tls: tls(chosen.tls_cert, chosen.tls_key)?,
             host_aliases: chosen.host_aliases.unwrap_or_default(),
             catalogue: catalogue(file.action),
-            kinds: file
-                .kind
-                .into_iter()
-                .map(|(name, kind)| (name, kind.into()))
-                .collect(),
+            kinds,
+            executors,
             accounts: file
                 .account
                 .into_iter()

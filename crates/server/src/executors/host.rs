@@ -1,6 +1,5 @@
 //! The worker's side of the engine, without HTTP.
 
-use super::line::HostLine;
 use crate::app::App;
 use crate::{chance, native};
 use longrun_engine::{Commanded, EngineError};
@@ -112,11 +111,6 @@ impl Host {
     /// How urgently the server ends, for a `Worker` that runs over [`Self::line`].
     pub fn halt(&self) -> watch::Receiver<Halt> {
         self.halt.clone()
-    }
-
-    /// The same as a line for a `Worker`.
-    pub fn line(&self) -> HostLine {
-        HostLine(self.clone())
     }
 
     /// Leases up to `max` operations for `lease_millis` each, with what is still open of them; waits up to `wait_millis`

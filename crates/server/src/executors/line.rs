@@ -17,10 +17,17 @@ use std::time::Duration;
 
 /// What a `Worker` in this process talks with, in place of a client.
 #[derive(Clone, Debug)]
-pub struct HostLine(pub(super) Host);
+pub struct HostLine(Host);
 
 /// What errors name as the server.
 const HERE: &str = "this process";
+
+impl Host {
+    /// The same as a line for a `Worker`.
+    pub fn line(&self) -> HostLine {
+        HostLine(self.clone())
+    }
+}
 
 impl Line for HostLine {
     fn lease<'a>(&'a self, wish: &'a LeaseWish<'a>) -> Answering<'a, Vec<Leased>> {

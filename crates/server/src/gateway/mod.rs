@@ -21,9 +21,9 @@ pub use upstream::{Callers, Upstream};
 
 pub(crate) use alias::{Tracking, followed};
 pub(crate) use pass::passed_back;
+pub(crate) use tracker::duty;
 
 use crate::clouds::Task;
-use crate::executors::Duty;
 use crate::keys::Key;
 use gate::{Gate, gates};
 use longrun_dialects::QueryError;
@@ -33,15 +33,6 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use tokio::sync::{mpsc, oneshot};
-use tracker::Following;
-
-/// Who carries out operations of the kind `track`, and answers these wishes of requests.
-pub(crate) fn duty(looks: mpsc::UnboundedReceiver<Look>) -> Duty {
-    Duty {
-        kinds: vec![TRACK.to_owned()],
-        executor: Arc::new(Following::new(looks)),
-    }
-}
 
 /// The kind of operations that follow a task.
 pub(crate) const TRACK: &str = "track";

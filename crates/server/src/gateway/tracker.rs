@@ -10,7 +10,7 @@ use super::telling::{News, Told, is_away, tell};
 use super::{Look, Looked, TRACK, Tracking, Upstream};
 use crate::app::App;
 use crate::clouds::{Polled, Task};
-use crate::executors::{Executor, Host};
+use crate::executors::{Duty, Executor, Host};
 use crate::{SystemClock, chance};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
@@ -80,6 +80,14 @@ impl Following {
         Self {
             looks: Mutex::new(looks),
         }
+    }
+}
+
+/// Who carries out operations of the kind `track`, and answers these wishes of requests.
+pub(crate) fn duty(looks: mpsc::UnboundedReceiver<Look>) -> Duty {
+    Duty {
+        kinds: vec![TRACK.into()],
+        executor: Arc::new(Following::new(looks)),
     }
 }
 
